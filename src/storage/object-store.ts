@@ -1,0 +1,59 @@
+/**
+ * The port to object storage. Every adapter passes `object-store.contract.ts`. No adapter retries for longer than
+ * one call and none overwrites: a key is created once and never changes.
+ */
+
+/** What a segment says about itself, stored as the object's user metadata (all values as text). */
+export interface SegmentDescription {
+  /** Lower-case hex SHA-256 of the uncompressed lines. */
+  linesSha256: string;
+  /** Lower-case hex SHA-256 of the object's own bytes. */
+  objectSha256: string;
+  /** Bytes of the object. */
+  objectBytes: number;
+  /** Bytes of the uncompressed lines. */
+  linesBytes: number;
+  lines: number;
+  /** RFC 3339, the smallest and the largest `timestamp` in the segment; '' where it holds no line. */
+  firstTimestamp: string;
+  lastTimestamp: string;
+  /** Version of the record format (`docs/record-format.md`). */
+  formatVersion: number;
+  /** Name of the recording instance; '' where none is configured. */
+  instance: string;
+}
+
+/** Where the bytes of an object come from: a local file, so that every attempt can open it afresh. */
+export interface ObjectBody {
+  path: string;
+  description: SegmentDescription;
+}
+
+export type PutOutcome =
+  /** This call created the object (or found its own earlier, identical write). */
+  | 'created'
+  /** The key holds something else; nothing was changed. */
+  | 'conflict';
+
+export interface ObjectHead {
+  bytes: number;
+  /** From the object's metadata; undefined where the object was not written by Chatlog. */
+  description?: SegmentDescription;
+}
+
+export interface ObjectStore {
+  /** For messages to people: `s3://bucket (Cloudflare R2)`, `/data/archive`. */
+  readonly name: string;
+  /** Creates the object if the key is free. Abort leaves the outcome unknown, as a lost reply does: ask {@link head}. */
+  put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome>;
+  /** Undefined where the key does not exist. */
+  head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined>;
+  /** The object's bytes in order; verified by the caller. Throws `object_missing`. */
+  get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Keys below a prefix in lexical order. */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<{ key: string; bytes: number }>;
+  /** Writes, reads back and removes a small object below `chatlog-check/`; throws with a hint where that fails. */
+  check(signal: AbortSignal): Promise<void>;
+  /** Releases sockets. */
+  close(): void;
+}
