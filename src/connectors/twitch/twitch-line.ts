@@ -1,0 +1,382 @@
+/**
+ * Twitch's IRC lines to events and back, without I/O.
+ *
+ * Lossless: {@link rebuildTwitchLine} gives the exact line back from every event made here. Tags that became
+ * members of the event leave `tags`; Twitch sends its tags sorted, so that their places are known. Whether it
+ * works is not assumed but tried on each line, and where the rebuilt line differs the original goes along as `raw`.
+ *
+ * Facts: https://dev.twitch.tv/docs/chat/irc and https://dev.twitch.tv/docs/irc/tags
+ */
+import type { CapturedEvent, ChatEvent, Emote } from '../../event.ts';
+import { formatTimestamp, isCredible } from '../../lib/timestamp.ts';
+import { escapeTag, type IrcLine, parseTags, prefixNick, splitIrcLine } from '../irc-line.ts';
+import { isModeratorBadge, parsePlainPrivmsg } from './privmsg-fast-path.ts';
+
+/** The channel of lines that belong to none. */
+const NO_CHANNEL = '*';
+
+/** Never throws. `line` is without its line end; `receivedAtMs` in ms since the epoch. */
+export function parseTwitchLine(line: string, receivedAtMs: number, source?: 'backfill'): CapturedEvent {
+  return parsePlainPrivmsg(line, receivedAtMs, source) ?? parseAnyTwitchLine(line, receivedAtMs, source);
+}
+
+/** {@link parseTwitchLine} without its fast path. */
+export function parseAnyTwitchLine(line: string, receivedAtMs: number, source?: 'backfill'): CapturedEvent {
+  const parts = splitIrcLine(line);
+  const tags = parseTags(parts.tags);
+  const captured = tags && understand(parts, tags, receivedAtMs, source);
+  if (!captured) return rawEvent(line, parts, receivedAtMs, source);
+  if (rebuildTwitchLine(captured.event) !== line) captured.event.raw = line;
+  return captured;
+}
+
+type Tags = Record<string, string | true>;
+
+function understand(
+  parts: IrcLine,
+  tags: Tags,
+  receivedAtMs: number,
+  source: 'backfill' | undefined,
+): CapturedEvent | undefined {
+  const channel = channelOf(parts);
+  if (channel === undefined) return undefined;
+  const sentMs = takeTime(tags, receivedAtMs);
+  const base = { channel, timeMs: sentMs ?? receivedAtMs, sent: sentMs !== undefined, receivedAtMs, source };
+  switch (parts.command) {
+    case 'PRIVMSG':
+      return parts.params.length === 2 ? privmsg(parts, tags, base) : undefined;
+    case 'USERNOTICE':
+      return usernotice(parts, tags, base);
+    case 'CLEARCHAT':
+      return clearchat(parts, tags, base);
+    case 'CLEARMSG':
+      return clearmsg(parts, tags, base);
+    case 'JOIN':
+    case 'PART':
+      return membership(parts, tags, base);
+    case 'NOTICE':
+    case 'HOSTTARGET':
+      return plain('notice', parts, tags, base);
+    case 'ROOMSTATE':
+      return plain('room', parts, tags, base);
+    case 'WHISPER':
+      return plain('private', parts, tags, base);
+    default:
+      return undefined;
+  }
+}
+
+/** What every line says, whatever its command. */
+interface Base {
+  channel: string;
+  timeMs: number;
+  /** Whether `timeMs` is Twitch's own time. */
+  sent: boolean;
+  receivedAtMs: number;
+  source: 'backfill' | undefined;
+}
+
+function privmsg(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const text = parts.params[1]!;
+  const action = text.startsWith('\x01ACTION ') && text.endsWith('\x01') && text.length > 8;
+  const username = prefixNick(parts.prefix);
+  const id = take(tags, 'id');
+  const userId = take(tags, 'user-id');
+  const badges = takeBadges(tags);
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username,
+    user_id: userId ?? '',
+    message: action ? text.slice(8, -1) : text,
+    platform: 'twitch',
+    id,
+    received_at: formatTimestamp(base.receivedAtMs),
+    display_name: take(tags, 'display-name'),
+    action: action ? true : undefined,
+    reply_to: take(tags, 'reply-parent-msg-id'),
+    badges,
+    emotes: takeEmotes(tags),
+    source: base.source,
+    prefix: parts.prefix === userPrefix(username) ? undefined : parts.prefix,
+    tags,
+  };
+  return { event, timeMs: base.timeMs, identity: id ?? '', unsampled: isModerator(tags, badges) };
+}
+
+function usernotice(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const id = take(tags, 'id');
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username: take(tags, 'login') ?? '',
+    user_id: take(tags, 'user-id') ?? '',
+    message: parts.params[1] ?? '',
+    platform: 'twitch',
+    type: 'notice',
+    id,
+    received_at: formatTimestamp(base.receivedAtMs),
+    display_name: take(tags, 'display-name'),
+    badges: takeBadges(tags),
+    emotes: takeEmotes(tags),
+    system_message: take(tags, 'system-msg'),
+    source: base.source,
+    platform_event: 'USERNOTICE',
+    tags,
+  };
+  return { event, timeMs: base.timeMs, identity: id ?? '', unsampled: true };
+}
+
+/** https://dev.twitch.tv/docs/irc/commands/#clearchat: no target = the room, no duration = for good. */
+function clearchat(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const target = parts.params[1];
+  const duration = takeCount(tags, 'ban-duration');
+  const targetUserId = take(tags, 'target-user-id');
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username: '',
+    user_id: '',
+    message: '',
+    platform: 'twitch',
+    type: target === undefined ? 'clear' : duration === undefined ? 'ban' : 'timeout',
+    received_at: formatTimestamp(base.receivedAtMs),
+    target,
+    target_user_id: targetUserId,
+    duration_seconds: duration,
+    source: base.source,
+    tags,
+  };
+  // CLEARCHAT has no id: two of the same target, length and millisecond are one.
+  const identity = base.sent
+    ? `clearchat ${base.channel} ${base.timeMs} ${targetUserId ?? target ?? ''} ${duration ?? ''}`
+    : '';
+  return { event, timeMs: base.timeMs, identity, unsampled: true };
+}
+
+function clearmsg(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const targetMessageId = take(tags, 'target-msg-id');
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username: '',
+    user_id: '',
+    message: parts.params[1] ?? '',
+    platform: 'twitch',
+    type: 'delete',
+    received_at: formatTimestamp(base.receivedAtMs),
+    target: take(tags, 'login'),
+    target_message_id: targetMessageId,
+    source: base.source,
+    tags,
+  };
+  const identity = targetMessageId === undefined ? '' : `clearmsg ${targetMessageId}`;
+  return { event, timeMs: base.timeMs, identity, unsampled: true };
+}
+
+function membership(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const username = prefixNick(parts.prefix);
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username,
+    user_id: '',
+    message: '',
+    platform: 'twitch',
+    type: parts.command === 'JOIN' ? 'join' : 'part',
+    received_at: formatTimestamp(base.receivedAtMs),
+    source: base.source,
+    prefix: parts.prefix === userPrefix(username) ? undefined : parts.prefix,
+    tags: withoutEmpty(tags),
+  };
+  return { event, timeMs: base.timeMs, identity: '', unsampled: false };
+}
+
+/** Events that are rare or loosely specified: their members are read, the line is kept as it came. */
+function plain(type: 'notice' | 'room' | 'private', parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
+  const fromUser = parts.prefix.includes('!');
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(base.timeMs),
+    channel: base.channel,
+    username: fromUser ? prefixNick(parts.prefix) : '',
+    user_id: (fromUser && take(tags, 'user-id')) || '',
+    message: parts.params[1] ?? '',
+    platform: 'twitch',
+    type,
+    received_at: formatTimestamp(base.receivedAtMs),
+    source: base.source,
+    platform_event: parts.command,
+    tags: withoutEmpty(tags),
+  };
+  return { event, timeMs: base.timeMs, identity: '', unsampled: true };
+}
+
+function rawEvent(
+  line: string,
+  parts: IrcLine,
+  receivedAtMs: number,
+  source: 'backfill' | undefined,
+): CapturedEvent {
+  const event: ChatEvent = {
+    timestamp: formatTimestamp(receivedAtMs),
+    channel: channelOf(parts) ?? NO_CHANNEL,
+    username: '',
+    user_id: '',
+    message: '',
+    platform: 'twitch',
+    type: 'raw',
+    received_at: formatTimestamp(receivedAtMs),
+    source,
+    raw: line,
+  };
+  return { event, timeMs: receivedAtMs, identity: '', unsampled: true };
+}
+
+/** The login of `#login`, `*` for lines addressed to nobody's channel; undefined where the target is missing. */
+function channelOf(parts: IrcLine): string | undefined {
+  const target = parts.params[0];
+  if (target === undefined) return undefined;
+  return target.length > 1 && target.charCodeAt(0) === 0x23 ? target.slice(1) : NO_CHANNEL;
+}
+
+function userPrefix(login: string): string {
+  return `${login}!${login}@${login}.tmi.twitch.tv`;
+}
+
+function isModerator(tags: Tags, badges: string[] | undefined): boolean {
+  if (tags.mod === '1') return true;
+  return badges?.some(isModeratorBadge) ?? false;
+}
+
+/** A tag's value, which leaves the tags; undefined where it is missing or empty (an empty tag stays where it is). */
+function take(tags: Tags, key: string): string | undefined {
+  const value = tags[key];
+  if (typeof value !== 'string' || value === '') return undefined;
+  delete tags[key];
+  return value;
+}
+
+function takeTime(tags: Tags, nowMs: number): number | undefined {
+  const value = tags['tmi-sent-ts'];
+  if (typeof value !== 'string' || !/^[1-9]\d{11,14}$/.test(value)) return undefined;
+  const ms = Number(value);
+  if (!isCredible(ms, nowMs)) return undefined;
+  delete tags['tmi-sent-ts'];
+  return ms;
+}
+
+function takeCount(tags: Tags, key: string): number | undefined {
+  const value = tags[key];
+  if (typeof value !== 'string' || !/^(0|[1-9]\d{0,14})$/.test(value)) return undefined;
+  delete tags[key];
+  return Number(value);
+}
+
+function takeBadges(tags: Tags): string[] | undefined {
+  return take(tags, 'badges')?.split(',');
+}
+
+/** `25:0-4,12-16/1902:6-10`; where it reads otherwise the tag stays. */
+function takeEmotes(tags: Tags): Emote[] | undefined {
+  const value = tags.emotes;
+  if (typeof value !== 'string' || value === '') return undefined;
+  const emotes: Emote[] = [];
+  for (const part of value.split('/')) {
+    const colon = part.lastIndexOf(':');
+    const ranges: [number, number][] = [];
+    for (const range of part.slice(colon + 1).split(',')) {
+      const match = /^(\d{1,6})-(\d{1,6})$/.exec(range);
+      if (colon < 1 || !match) return undefined;
+      ranges.push([Number(match[1]), Number(match[2])]);
+    }
+    emotes.push({ id: part.slice(0, colon), ranges });
+  }
+  delete tags.emotes;
+  return emotes;
+}
+
+function withoutEmpty(tags: Tags): Tags | undefined {
+  for (const _ in tags) return tags;
+  return undefined;
+}
+
+/** The exact line, without its line end, that an event of platform `twitch` was made of. */
+export function rebuildTwitchLine(event: ChatEvent): string {
+  if (event.raw !== undefined) return event.raw;
+  const tags = rebuildTags(event);
+  const head = tags === '' ? '' : `@${tags} `;
+  const channel = `#${event.channel}`;
+  switch (event.type) {
+    case undefined: {
+      const text = event.action ? `\x01ACTION ${event.message}\x01` : event.message;
+      return `${head}:${event.prefix ?? userPrefix(event.username)} PRIVMSG ${channel} :${text}`;
+    }
+    case 'notice':
+      return `${head}:tmi.twitch.tv USERNOTICE ${channel}${event.message === '' ? '' : ` :${event.message}`}`;
+    case 'ban':
+    case 'timeout':
+      return `${head}:tmi.twitch.tv CLEARCHAT ${channel} :${event.target}`;
+    case 'clear':
+      return `${head}:tmi.twitch.tv CLEARCHAT ${channel}`;
+    case 'delete':
+      return `${head}:tmi.twitch.tv CLEARMSG ${channel} :${event.message}`;
+    case 'join':
+    case 'part':
+      return `${head}:${event.prefix ?? userPrefix(event.username)} ${event.type.toUpperCase()} ${channel}`;
+    default:
+      return '';
+  }
+}
+
+/** The members that were tags, by the tag's name, in the order of Twitch's tags. */
+const TAG_MEMBERS: [name: string, value: (event: ChatEvent) => string | undefined][] = [
+  ['badges=', (event) => event.badges?.join(',')],
+  ['ban-duration=', (event) => event.duration_seconds?.toString()],
+  ['display-name=', (event) => event.display_name],
+  ['emotes=', (event) => event.emotes && emotesTag(event.emotes)],
+  ['id=', (event) => event.id],
+  ['login=', loginTag],
+  ['reply-parent-msg-id=', (event) => event.reply_to],
+  ['system-msg=', (event) => event.system_message],
+  ['target-msg-id=', (event) => event.target_message_id],
+  ['target-user-id=', (event) => event.target_user_id],
+  ['tmi-sent-ts=', timeTag],
+  ['user-id=', (event) => event.user_id || undefined],
+];
+
+function rebuildTags(event: ChatEvent): string {
+  let rebuilt = '';
+  let next = 0;
+  const takeUntil = (tag: string | undefined) => {
+    for (; next < TAG_MEMBERS.length; next++) {
+      const [name, value] = TAG_MEMBERS[next]!;
+      if (tag !== undefined && tag < name) return;
+      const text = value(event);
+      if (text !== undefined) rebuilt += `;${name}${escapeTag(text)}`;
+    }
+  };
+  for (const key in event.tags) {
+    const value = event.tags[key]!;
+    takeUntil(`${key}=`);
+    rebuilt += value === true ? `;${key}` : `;${key}=${escapeTag(value)}`;
+  }
+  takeUntil(undefined);
+  return rebuilt.slice(1);
+}
+
+function loginTag(event: ChatEvent): string | undefined {
+  if (event.type === 'notice') return event.username || undefined;
+  return event.type === 'delete' ? event.target : undefined;
+}
+
+function timeTag(event: ChatEvent): string | undefined {
+  // Where the tag was not believed it is still among the tags; where it never was, the line differs and carries raw.
+  if (event.tags && 'tmi-sent-ts' in event.tags) return undefined;
+  return event.type === 'join' || event.type === 'part' ? undefined : String(Date.parse(event.timestamp));
+}
+
+function emotesTag(emotes: Emote[]): string {
+  return emotes
+    .map(({ id, ranges }) => `${id}:${ranges.map((range) => range.join('-')).join(',')}`)
+    .join('/');
+}
