@@ -152,3 +152,28 @@ export interface CapturedEvent {
 export function eventType(event: ChatEvent): EventType {
   return event.type ?? 'message';
 }
+
+/**
+ * What makes two arrivals of an event one event, unique within its platform; '' where nothing does. The platform's
+ * id where it gives one; for moderation, which has none, everything that identifies it. Computed from the line
+ * alone, so that what an earlier run recorded is recognised too.
+ */
+export function eventIdentity(event: ChatEvent): string {
+  if (event.id) return event.id;
+  // Without the platform's own time two events of the same content cannot be told from one that came twice.
+  if (event.timestamp === event.received_at) return '';
+  switch (event.type) {
+    case 'delete':
+      return event.target_message_id ? `delete ${event.target_message_id}` : '';
+    case 'ban':
+    case 'timeout':
+    case 'clear':
+    case 'unban':
+    case 'untimeout': {
+      const target = event.target_user_id ?? event.target ?? '';
+      return `${event.type} ${event.channel} ${event.timestamp} ${target} ${event.duration_seconds ?? ''}`;
+    }
+    default:
+      return '';
+  }
+}

@@ -126,7 +126,7 @@ function capture(
     source,
     tags,
   };
-  const unsampled = tags.mod === '1' || (badges !== undefined && badges.some(isModeratorBadge));
+  const unsampled = tags.mod === '1' || (badges?.some(isModeratorBadge) ?? false);
   return { event, timeMs, identity: id, unsampled };
 }
 

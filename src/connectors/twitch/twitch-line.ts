@@ -7,7 +7,7 @@
  *
  * Facts: https://dev.twitch.tv/docs/chat/irc and https://dev.twitch.tv/docs/irc/tags
  */
-import type { CapturedEvent, ChatEvent, Emote } from '../../event.ts';
+import { type CapturedEvent, type ChatEvent, type Emote, eventIdentity } from '../../event.ts';
 import { formatTimestamp, isCredible } from '../../lib/timestamp.ts';
 import { escapeTag, type IrcLine, parseTags, prefixNick, splitIrcLine } from '../irc-line.ts';
 import { isModeratorBadge, parsePlainPrivmsg } from './privmsg-fast-path.ts';
@@ -41,7 +41,7 @@ function understand(
   const channel = channelOf(parts);
   if (channel === undefined) return undefined;
   const sentMs = takeTime(tags, receivedAtMs);
-  const base = { channel, timeMs: sentMs ?? receivedAtMs, sent: sentMs !== undefined, receivedAtMs, source };
+  const base = { channel, timeMs: sentMs ?? receivedAtMs, receivedAtMs, source };
   switch (parts.command) {
     case 'PRIVMSG':
       return parts.params.length === 2 ? privmsg(parts, tags, base) : undefined;
@@ -70,8 +70,6 @@ function understand(
 interface Base {
   channel: string;
   timeMs: number;
-  /** Whether `timeMs` is Twitch's own time. */
-  sent: boolean;
   receivedAtMs: number;
   source: 'backfill' | undefined;
 }
@@ -131,7 +129,6 @@ function usernotice(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
 function clearchat(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
   const target = parts.params[1];
   const duration = takeCount(tags, 'ban-duration');
-  const targetUserId = take(tags, 'target-user-id');
   const event: ChatEvent = {
     timestamp: formatTimestamp(base.timeMs),
     channel: base.channel,
@@ -142,20 +139,15 @@ function clearchat(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
     type: target === undefined ? 'clear' : duration === undefined ? 'ban' : 'timeout',
     received_at: formatTimestamp(base.receivedAtMs),
     target,
-    target_user_id: targetUserId,
+    target_user_id: take(tags, 'target-user-id'),
     duration_seconds: duration,
     source: base.source,
     tags,
   };
-  // CLEARCHAT has no id: two of the same target, length and millisecond are one.
-  const identity = base.sent
-    ? `clearchat ${base.channel} ${base.timeMs} ${targetUserId ?? target ?? ''} ${duration ?? ''}`
-    : '';
-  return { event, timeMs: base.timeMs, identity, unsampled: true };
+  return { event, timeMs: base.timeMs, identity: eventIdentity(event), unsampled: true };
 }
 
 function clearmsg(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
-  const targetMessageId = take(tags, 'target-msg-id');
   const event: ChatEvent = {
     timestamp: formatTimestamp(base.timeMs),
     channel: base.channel,
@@ -166,12 +158,11 @@ function clearmsg(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
     type: 'delete',
     received_at: formatTimestamp(base.receivedAtMs),
     target: take(tags, 'login'),
-    target_message_id: targetMessageId,
+    target_message_id: take(tags, 'target-msg-id'),
     source: base.source,
     tags,
   };
-  const identity = targetMessageId === undefined ? '' : `clearmsg ${targetMessageId}`;
-  return { event, timeMs: base.timeMs, identity, unsampled: true };
+  return { event, timeMs: base.timeMs, identity: eventIdentity(event), unsampled: true };
 }
 
 function membership(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
