@@ -1,0 +1,24 @@
+import { distance } from 'fastest-levenshtein';
+
+/** The word that was probably meant; undefined where none is near. */
+export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
+  const typed = word.slice(0, 64).toLowerCase();
+  const tolerance = Math.max(1, Math.min(3, Math.floor(typed.length / 2)));
+  let best: { candidate: string; steps: number } | undefined;
+  for (const candidate of candidates) {
+    const steps = distance(squash(typed), squash(candidate.toLowerCase()));
+    if (steps <= tolerance && (!best || steps < best.steps)) best = { candidate, steps };
+  }
+  return best?.candidate;
+}
+
+/** `samplingRate`, `sampling-rate` and `sampling_rate` are the same slip. */
+function squash(word: string): string {
+  return word.replace(/[\s_-]/g, '');
+}
+
+/** ` (did you mean "x"?)`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const nearest = nearestWord(word, candidates);
+  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+}
