@@ -55,7 +55,7 @@ export class IrcUser implements AsyncDisposable {
   /** Resolves when the server confirmed the join. */
   async join(channel: string, key?: string): Promise<void> {
     this.send(key === undefined ? `JOIN ${channel}` : `JOIN ${channel} ${key}`);
-    await this.heard(new RegExp(`^:\\S+ 366 \\S+ ${escapeRegExp(channel)} `, 'i'));
+    await this.heard(new RegExp(`^(?:@\\S+ )?:\\S+ 366 \\S+ ${escapeRegExp(channel)} `, 'i'));
   }
 
   say(target: string, text: string): void {
@@ -98,7 +98,8 @@ export class IrcUser implements AsyncDisposable {
     for (const ended of lines) {
       const line = ended.replace(/\r$/, '');
       this.lines.push(line);
-      if (line.startsWith('PING ') && !this.ignorePings) this.send(`PONG ${line.slice('PING '.length)}`);
+      const ping = /^(?:@\S+ )?(?::\S+ )?PING (.*)$/.exec(line);
+      if (ping && !this.ignorePings) this.send(`PONG ${ping[1]}`);
     }
   }
 }
@@ -122,7 +123,7 @@ export async function connectIrcUser(options: IrcUserOptions): Promise<IrcUser> 
   user.send(`NICK ${options.nick}`);
   user.send(`USER ${options.nick} 0 * :${options.nick}`);
   if (options.capabilities) user.send('CAP END');
-  await user.heard(/^:\S+ 001 /);
+  await user.heard(/^(?:@\S+ )?:\S+ 001 /);
   return user;
 }
 
