@@ -1,0 +1,290 @@
+/**
+ * Until when each channel's feed is certainly recorded: the state behind gap lines, kept in `state/coverage.json`.
+ *
+ * A channel is `live` while its connector vouches for the feed; then its coverage follows the connection's last byte.
+ * When the feed comes back after a loss, a restart or a first join, the stretch in between is a gap, which stays
+ * open until the connector has tried to fill it. What is on disk is never ahead of the last commit, and not ahead
+ * of a gap whose line is not recorded: after a crash the same gap opens again.
+ *
+ * The file is written every few seconds by rename; a missing or unreadable one means that nothing is known.
+ */
+import { open, readFile, rename } from 'node:fs/promises';
+import { z } from 'zod';
+import type { EventChannel } from '../channel/event-channel.ts';
+import type { Coverage, Gap } from '../connectors/connector.ts';
+import type { BackfillOutcome, ChatEvent } from '../event.ts';
+import { errorText } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { formatTimestamp } from '../lib/timestamp.ts';
+import { encodeName, parseSegmentFile } from '../segment-name.ts';
+import { type Spool, syncDirectory } from '../spool.ts';
+import { windowOf } from './segment-window.ts';
+
+/** How often the coverage is written; after a crash it is at most so much behind. */
+export const CHECKPOINT_MS = 10_000;
+
+/** Gaps shorter than this are not worth a line: the feed's own delays are as long. */
+const GAP_MIN_MS = 1_000;
+
+/**
+ * Ids are remembered, and local segments kept, from so long before the end of a channel's coverage on: backfill asks
+ * for 60 s more than the gap, and clocks differ.
+ */
+export const OVERLAP_MS = 120_000;
+
+interface Entry {
+  /** Certain until then, ms; while live, until `heardAtMs()`. */
+  throughMs: number;
+  heardAtMs?: () => number;
+  /** Why the feed is not certain after `throughMs`. */
+  cause: string;
+  gap?: Gap;
+  /** A closed gap whose line may not be recorded yet. */
+  closing?: { fromMs: number; closedAtMs: number };
+  isWanted: boolean;
+}
+
+const fileSchema = z.object({
+  version: z.literal(1),
+  platforms: z.record(z.string(), z.record(z.string(), z.number())),
+});
+
+export interface CoverageLogOptions {
+  spool: Spool;
+  channel: EventChannel;
+  now: () => number;
+  /** Everything that came before this time is recorded. */
+  certainUntilMs: () => number;
+  rotateMinutes: number;
+  log: Logger;
+}
+
+export class CoverageLog {
+  readonly #options: CoverageLogOptions;
+  readonly #platforms = new Map<string, Map<string, Entry>>();
+  /** By encoded platform and channel, as file names have them. */
+  readonly #byFile = new Map<string, Entry>();
+  #gaps = 0;
+
+  constructor(options: CoverageLogOptions) {
+    this.#options = options;
+  }
+
+  /** Gap lines written since the start. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  /** Reads what the last run left. Never throws: what cannot be read is reported and forgotten. */
+  async load(): Promise<void> {
+    const { spool, log } = this.#options;
+    const path = spool.path('state', 'coverage.json');
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch {
+      return;
+    }
+    try {
+      const { platforms } = fileSchema.parse(JSON.parse(text));
+      for (const [platform, channels] of Object.entries(platforms)) {
+        for (const [channel, throughMs] of Object.entries(channels)) {
+          this.#put(platform, channel, { throughMs, cause: 'chatlog was not running', isWanted: false });
+        }
+      }
+    } catch (error) {
+      log.warn(
+        { path, err: errorText(error) },
+        'the coverage file cannot be read; gaps of this restart are not known',
+      );
+    }
+  }
+
+  /** The coverage as the connector of one platform sees it. */
+  of(platform: string): Coverage {
+    return {
+      wanted: (channel) => this.#wanted(platform, channel),
+      live: (channel, heardAtMs) => this.#live(platform, channel, heardAtMs),
+      lost: (channel, heardAtMs, cause) => this.#lost(platform, channel, heardAtMs, cause),
+      closeGap: (gap, backfill, filled) => this.#closeGap(platform, gap, backfill, filled),
+      unwanted: (channel) => this.#unwanted(platform, channel),
+    };
+  }
+
+  /** Every channel of the last run and until when it was certain, ms. */
+  *ends(): Iterable<{ platform: string; channel: string; throughMs: number }> {
+    for (const [platform, channels] of this.#platforms) {
+      for (const [channel, entry] of channels) yield { platform, channel, throughMs: this.#certain(entry) };
+    }
+  }
+
+  /** A live line of the last run was found that came later than its last checkpoint: believed for one checkpoint's length. */
+  raise(platform: string, channel: string, receivedAtMs: number): void {
+    const entry = this.#platforms.get(platform)?.get(channel);
+    if (!entry || entry.isWanted) return;
+    if (receivedAtMs <= entry.throughMs + CHECKPOINT_MS + 2_000) {
+      entry.throughMs = Math.max(entry.throughMs, receivedAtMs);
+    }
+  }
+
+  /** Whether no later backfill can bring lines of this segment again, so that its ids are not needed any more. */
+  hasPassed(file: string): boolean {
+    const name = parseSegmentFile(file);
+    if (!name) return true;
+    const entry = this.#byFile.get(`${name.platform}/${name.channel}`);
+    if (!entry) return true;
+    return windowOf(name.startMs, this.#options.rotateMinutes).endMs + OVERLAP_MS <= this.#certain(entry);
+  }
+
+  /** Writes the file every few seconds until aborted, and once more then. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        const timer = setTimeout(done, CHECKPOINT_MS);
+        signal.addEventListener('abort', done, { once: true });
+      });
+      if (!signal.aborted) await this.save();
+    }
+  }
+
+  /** Never throws: a full disk keeps the older file, which only makes later gaps longer. */
+  async save(): Promise<void> {
+    const { spool, log } = this.#options;
+    const platforms: Record<string, Record<string, number>> = {};
+    for (const [platform, channels] of this.#platforms) {
+      const ends: Record<string, number> = {};
+      for (const [channel, entry] of channels)
+        if (entry.isWanted) ends[channel] = Math.floor(this.#certain(entry));
+      platforms[platform] = ends;
+    }
+    const path = spool.path('state', 'coverage.json');
+    try {
+      const file = await open(`${path}.tmp`, 'w');
+      try {
+        await file.writeFile(JSON.stringify({ version: 1, platforms }));
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${path}.tmp`, path);
+      await syncDirectory(spool.path('state'));
+    } catch (error) {
+      log.warn({ path, err: errorText(error) }, 'cannot write the coverage file');
+    }
+  }
+
+  #wanted(platform: string, channel: string): void {
+    const entry = this.#find(platform, channel);
+    if (entry) entry.isWanted = true;
+    else this.#put(platform, channel, { throughMs: this.#options.now(), cause: 'joining', isWanted: true });
+  }
+
+  #live(platform: string, channel: string, heardAtMs: () => number): Gap | undefined {
+    this.#wanted(platform, channel);
+    const entry = this.#find(platform, channel)!;
+    const wasLive = entry.heardAtMs !== undefined;
+    entry.heardAtMs = heardAtMs;
+    if (wasLive) return undefined;
+    entry.gap = { channel, fromMs: entry.throughMs, toMs: this.#options.now(), cause: entry.cause };
+    return entry.gap;
+  }
+
+  #lost(platform: string, channel: string, heardAtMs: number, cause: string): void {
+    const entry = this.#find(platform, channel);
+    if (!entry?.heardAtMs) return;
+    entry.heardAtMs = undefined;
+    if (entry.gap) {
+      // The feed went before its last gap was filled: one gap, from the older start on.
+      entry.gap = undefined;
+      return;
+    }
+    entry.throughMs = Math.max(entry.throughMs, heardAtMs);
+    entry.cause = cause;
+  }
+
+  #closeGap(platform: string, gap: Gap, backfill: BackfillOutcome, filled: number): void {
+    const entry = this.#find(platform, gap.channel);
+    if (entry?.gap !== gap) return;
+    const closedAtMs = this.#options.now();
+    entry.gap = undefined;
+    entry.closing = { fromMs: gap.fromMs, closedAtMs };
+    entry.throughMs = Math.max(gap.toMs, gap.fromMs);
+    if (gap.toMs - gap.fromMs < GAP_MIN_MS) return;
+    this.#gaps++;
+    const event = gapEvent(platform, gap, backfill, filled, closedAtMs);
+    this.#options.channel.sink(platform).push({ event, timeMs: gap.fromMs, identity: '', unsampled: true });
+  }
+
+  #unwanted(platform: string, channel: string): void {
+    this.#platforms.get(platform)?.delete(channel);
+    this.#byFile.delete(fileKey(platform, channel));
+  }
+
+  /** Until when a crash right now would leave the channel's feed certain. */
+  #certain(entry: Entry): number {
+    const recordedMs = this.#options.certainUntilMs();
+    if (entry.gap) return entry.gap.fromMs;
+    if (entry.closing) {
+      if (recordedMs < entry.closing.closedAtMs) return entry.closing.fromMs;
+      entry.closing = undefined;
+    }
+    // Before the first commit nothing of this run counts; what the last run left does.
+    if (!entry.heardAtMs) return recordedMs > 0 ? Math.min(entry.throughMs, recordedMs) : entry.throughMs;
+    return Math.max(entry.throughMs, Math.min(entry.heardAtMs(), recordedMs));
+  }
+
+  #find(platform: string, channel: string): Entry | undefined {
+    return this.#platforms.get(platform)?.get(channel);
+  }
+
+  #put(platform: string, channel: string, entry: Entry): void {
+    let channels = this.#platforms.get(platform);
+    if (!channels) {
+      channels = new Map();
+      this.#platforms.set(platform, channels);
+    }
+    channels.set(channel, entry);
+    this.#byFile.set(fileKey(platform, channel), entry);
+  }
+}
+
+function fileKey(platform: string, channel: string): string {
+  return `${encodeName(platform)}/${encodeName(channel)}`;
+}
+
+function gapEvent(
+  platform: string,
+  gap: Gap,
+  backfill: BackfillOutcome,
+  filled: number,
+  nowMs: number,
+): ChatEvent {
+  const seconds = (gap.toMs - gap.fromMs) / 1000;
+  return {
+    timestamp: formatTimestamp(gap.fromMs),
+    channel: gap.channel,
+    username: '',
+    user_id: '',
+    message: `not recorded for ${seconds} s (${gap.cause}); ${BACKFILL_TEXT[backfill]}${filled > 0 ? `, ${filled} lines recovered` : ''}`,
+    platform,
+    type: 'gap',
+    received_at: formatTimestamp(nowMs),
+    duration_seconds: seconds,
+    reason: gap.cause,
+    gap: { until: formatTimestamp(gap.toMs), backfill, filled },
+  };
+}
+
+const BACKFILL_TEXT: Record<BackfillOutcome, string> = {
+  complete: "filled from the platform's history",
+  partial: "filled in part: the platform's history does not reach back far enough",
+  unavailable: 'the history service does not know the channel',
+  failed: 'the history service could not be reached',
+  off: 'backfill is off',
+  none: 'the platform has no history',
+};
