@@ -8,12 +8,12 @@
  */
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { EventChannel } from '../channel/event-channel.ts';
 import { type ChatEvent, eventIdentity } from '../event.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { splitLines } from '../lib/split-lines.ts';
 import { encodeName, parseSegmentFile } from '../segment-name.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 import { type CoverageLog, OVERLAP_MS } from './coverage-log.ts';
@@ -21,6 +21,7 @@ import { windowOf } from './segment-window.ts';
 
 const TAIL_BYTES_MAX = 8 * 1024 * 1024;
 const TAIL_STEP_BYTES = 128 * 1024;
+const LINE_BYTES_MAX = 1024 * 1024;
 const COMPRESSED_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface LoadRecentOptions {
@@ -78,6 +79,12 @@ async function readTail(path: string, cutoffMs: number, options: LoadRecentOptio
       await handle.read(step, 0, step.length, start);
       const bytes = Buffer.concat([step, rest]);
       const firstLine = start === 0 ? 0 : bytes.indexOf(0x0a) + 1;
+      if (firstLine === 0 && start > 0) {
+        // One long line: its beginning is in an earlier step.
+        rest = bytes;
+        end = start;
+        continue;
+      }
       const texts = bytes.subarray(firstLine).toString('utf8').split('\n');
       let isOlder = false;
       for (const text of texts) {
@@ -100,8 +107,8 @@ async function readCompressed(path: string, cutoffMs: number, options: LoadRecen
   const source = createReadStream(path);
   source.on('error', (error) => decompress.destroy(error));
   let lines = 0;
-  for await (const text of createInterface({ input: source.pipe(decompress), crlfDelay: Infinity })) {
-    if (noteLine(text, cutoffMs, options) !== undefined) lines++;
+  for await (const line of splitLines(source.pipe(decompress), LINE_BYTES_MAX)) {
+    if (noteLine(line.toString('utf8'), cutoffMs, options) !== undefined) lines++;
   }
   return lines;
 }
