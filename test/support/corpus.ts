@@ -30,10 +30,10 @@ export function corpusLinesOn(channel: string): readonly string[] {
 
 /** The IRC command of a line: the first word after tags and prefix. */
 export function commandOf(line: string): string {
-  return /^(?:@\S+ +)?(?::\S+ +)?(\S+)/.exec(line)?.[1] ?? '';
+  return /^(?:@[^ ]+ +)?(?::[^ ]+ +)?([^ ]+)/.exec(line)?.[1] ?? '';
 }
 
 /** The channel that a line names, without `#`; undefined where it names none. */
 export function channelOf(line: string): string | undefined {
-  return /^(?:@\S+ +)?(?::\S+ +)?\S+ +#(\S+)/.exec(line)?.[1];
+  return /^(?:@[^ ]+ +)?(?::[^ ]+ +)?[^ ]+ +#([^ ]+)/.exec(line)?.[1];
 }

@@ -182,12 +182,12 @@ function exportLines(remembered: readonly RememberedLine[], shuffleTags: boolean
     tags.set('rm-received-ts', String(remembered[index]!.receivedMs));
     const entries = shuffleTags ? shuffled([...tags], index + 1) : [...tags];
     const text = entries.map(([key, value]) => (value === true ? key : `${key}=${value}`)).join(';');
-    return `@${text} ${rest.replace(/^(:\S+ \S+ #\S+) :(?!:)(\S+)$/, '$1 $2')}`;
+    return `@${text} ${rest.replace(/^(:[^ ]+ [^ ]+ #[^ ]+) :(?!:)([^ ]+)$/, '$1 $2')}`;
   });
 }
 
 function parse(line: string): Parsed {
-  const [, tagged, rest] = /^(?:@(\S+) +)?(.*)$/s.exec(line)!;
+  const [, tagged, rest] = /^(?:@([^ ]+) +)?(.*)$/s.exec(line)!;
   const tags = new Map<string, string | true>();
   for (const tag of tagged?.split(';') ?? []) {
     const [key, ...value] = tag.split('=');

@@ -294,7 +294,7 @@ export class TwitchSession {
     if (NEEDS_COMMANDS.has(command) && !this.capabilities.has('twitch.tv/commands')) return undefined;
     const presence = command === 'JOIN' || command === 'PART';
     if (presence && !this.capabilities.has('twitch.tv/membership')) return undefined;
-    return this.capabilities.has('twitch.tv/tags') ? line : line.replace(/^@\S+ +/, '');
+    return this.capabilities.has('twitch.tv/tags') ? line : line.replace(/^@[^ ]+ +/, '');
   }
 }
 
