@@ -35,7 +35,7 @@ export function interpolate(text: string, lookup: Lookup): Interpolated {
 
 function fill(inner: string, closed: boolean, lookup: Lookup, result: Interpolated): string {
   if (!closed) {
-    result.problems.push('"${" without its "}"; a "${" that is meant literally is written "$${"');
+    result.problems.push(`"\${" without its "}"; a "\${" that is meant literally is written "$\${"`);
     return '';
   }
   if (inner.startsWith('file:')) return fillFromFile(inner.slice(5), lookup, result);

@@ -6,6 +6,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { visit } from 'yaml';
 import { errorText } from '../lib/errors.ts';
+import { channelIdentity } from './channel-names.ts';
 import { checkConsistency } from './check-consistency.ts';
 import { explainIssues } from './explain-issues.ts';
 import { type Lookup, referencedFiles } from './interpolate.ts';
@@ -86,13 +87,34 @@ export async function checkConfigText(
     ...consistency.problems,
   ];
   if (!parsed.success || found.length > 0) return refuse(found, files);
-  const config = resolveFilePaths(parsed.data, directory);
+  const config = resolveFilePaths(withoutDuplicates(parsed.data), directory);
   return {
     ok: true,
     config,
     warnings: consistency.warnings,
     secrets: [...new Set([...configSecrets(config), ...tree.secrets])],
     files,
+  };
+}
+
+/** Channels named twice alike were warned of; the first counts. */
+function withoutDuplicates(config: Config): Config {
+  const unique = <T extends { name: string }>(platform: string, channels: T[]): T[] => {
+    const byIdentity = new Map<string, T>();
+    for (const channel of channels) {
+      const identity = channelIdentity(platform, channel.name);
+      if (!byIdentity.has(identity)) byIdentity.set(identity, channel);
+    }
+    return [...byIdentity.values()];
+  };
+  const { twitch } = config;
+  const networks = Object.entries(config.irc).map(([name, network]) => {
+    return [name, { ...network, channels: unique(`irc-${name}`, network.channels) }] as const;
+  });
+  return {
+    ...config,
+    irc: Object.fromEntries(networks),
+    ...(twitch ? { twitch: { ...twitch, channels: unique('twitch', twitch.channels) } } : {}),
   };
 }
 

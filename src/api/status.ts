@@ -1,0 +1,94 @@
+/** What `GET /status` answers: the whole state of a running instance in one document. Times are RFC 3339 UTC. */
+export interface StatusReport {
+  version: string;
+  /** `instance` of the configuration; '' where none is configured. */
+  instance: string;
+  startedAt: string;
+  uptimeSeconds: number;
+  /** Every component is ok. */
+  healthy: boolean;
+  components: Record<string, ComponentStatus>;
+  channels: ChannelReport[];
+  connections: ConnectionReport[];
+  spool: SpoolReport;
+  upload: UploadReport;
+  recorder: RecorderReport;
+}
+
+export interface ComponentStatus {
+  ok: boolean;
+  /** One sentence for people. */
+  detail: string;
+}
+
+export interface ChannelReport {
+  platform: string;
+  channel: string;
+  /** As `ChannelState` of the connectors. */
+  state: string;
+  /** Why it is not joined, and what to do. */
+  reason?: string;
+  /** Since when it is in this state. */
+  since: string;
+  messagesPerMinute: number;
+  lastMessageAt: string | null;
+  /** Lines recorded since the start. */
+  lines: number;
+}
+
+export interface ConnectionReport {
+  platform: string;
+  id: string;
+  /** As `ConnectionState` of the connectors. */
+  state: string;
+  reason?: string;
+  channels: number;
+  lastHeardAt: string | null;
+}
+
+export interface SpoolReport {
+  openFiles: number;
+  openBytes: number;
+  sealedFiles: number;
+  sealedBytes: number;
+  uploadedFiles: number;
+  quarantinedFiles: number;
+  /** Free on the file system of the spool. */
+  freeBytes: number;
+}
+
+export interface UploadReport {
+  /** Name of the object store. */
+  store: string;
+  /** First line's time of the oldest file that is not in storage. */
+  oldestNotUploadedAt: string | null;
+  oldestNotUploadedAgeSeconds: number;
+  inFlight: number;
+  lastError: string | null;
+  /** Files verified since the start. */
+  uploaded: number;
+  failedAttempts: number;
+}
+
+export interface RecorderReport {
+  recorded: number;
+  duplicates: number;
+  sampledOut: number;
+  dropped: number;
+  gaps: number;
+  parseFailures: number;
+  /** Events between the connectors and the disk. */
+  queued: number;
+  queuedBytes: number;
+  /** How long the last commit (append and fdatasync) took. */
+  lastCommitMs: number;
+}
+
+/** What `<data_dir>/state/run.json` holds while an instance runs: how the command line finds it. */
+export interface RunFile {
+  pid: number;
+  /** `http://127.0.0.1:8080`; null where `http` is switched off. */
+  url: string | null;
+  startedAt: string;
+  version: string;
+}
