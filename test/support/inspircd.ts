@@ -64,6 +64,8 @@ async function launch(directory: TempDir, ports: readonly number[]): Promise<Chi
   const command = `exec ${PROGRAM} --nofork --nopid "$@" >"$LOG" 2>&1`;
   const args = ['--config', directory.join('inspircd.conf'), ...asRoot];
   const child = spawn('/bin/sh', ['-c', command, 'inspircd', ...args], {
+    // A crash leaves its core there, not in the checkout.
+    cwd: directory.path,
     env: { ...process.env, LOG: log },
     stdio: 'ignore',
   });

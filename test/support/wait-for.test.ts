@@ -26,3 +26,11 @@ test('waitFor says at the deadline what it waited for, what it saw and what else
   const failing = waitFor('a file', () => Promise.reject(new Error('ENOENT')), { timeoutMs: 30 });
   await expect(failing).rejects.toThrow(/last error: .*ENOENT/);
 });
+
+test('waitFor gives up as soon as there is no hope, but only after another look', async () => {
+  const options = { hopeless: () => 'The process ended' };
+  await expect(waitFor('a pig to fly', () => false, options)).rejects.toThrow(
+    /^The process ended, waited in vain/,
+  );
+  expect(await waitFor('what is there', () => 'there', options)).toBe('there');
+});

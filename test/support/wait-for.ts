@@ -7,6 +7,8 @@ export interface WaitOptions {
   timeoutMs?: number;
   /** Pause between two looks. */
   intervalMs?: number;
+  /** Says why waiting on makes no sense (the process ended): then it fails at once. */
+  hopeless?: () => string | undefined;
   /** Called for the failure message: what else helps to understand it (a log's tail). */
   context?: () => string;
 }
@@ -23,6 +25,8 @@ export async function waitFor<T>(
   const { timeoutMs = 15_000, intervalMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
+    const hopeless = options.hopeless?.();
+    const lost = hopeless === undefined ? undefined : `${hopeless}, waited`;
     let outcome: string;
     try {
       const seen = await probe();
@@ -31,11 +35,11 @@ export async function waitFor<T>(
     } catch (error) {
       outcome = `last error: ${inspect(error)}`;
     }
-    if (performance.now() >= deadline) {
+    // Asked before the probe: what was true when hope went still counts.
+    const end = lost ?? (performance.now() >= deadline ? `Waited ${timeoutMs} ms` : undefined);
+    if (end !== undefined) {
       const context = options.context?.();
-      throw new Error(
-        `Waited ${timeoutMs} ms in vain for: ${what}\n${outcome}${context ? `\n${context}` : ''}`,
-      );
+      throw new Error(`${end} in vain for: ${what}\n${outcome}${context ? `\n${context}` : ''}`);
     }
     await sleep(intervalMs);
   }
