@@ -1,0 +1,78 @@
+/**
+ * Finds channels that fell silent against their own habit. Twitch sometimes stops delivering a channel on a
+ * connection that is otherwise alive ("ghost join"); nothing tells it from a chat that ended, except to ask again.
+ * A channel that was asked about in vain is left alone for twice as long each time, until it speaks.
+ */
+interface Habit {
+  heardAtMs: number;
+  /** Moving mean of the time between two lines. */
+  meanMs: number;
+  lines: number;
+  /** How often it was suspected since it last spoke. */
+  suspected: number;
+}
+
+export interface SilenceOptions {
+  /** No shorter silence is suspicious... */
+  minSilenceMs: number;
+  /** ...nor one of fewer than so many usual intervals. */
+  intervals: number;
+}
+
+/** Too few lines are no habit. */
+const LINES_MIN = 5;
+/** Weight of the newest interval in the mean. */
+const WEIGHT = 1 / 16;
+const SUSPECTED_MAX = 8;
+
+export class SilenceWatch {
+  readonly #options: SilenceOptions;
+  readonly #habits = new Map<string, Habit>();
+
+  constructor(options: SilenceOptions) {
+    this.#options = options;
+  }
+
+  /** The channel's feed begins. */
+  add(channel: string): void {
+    if (!this.#habits.has(channel)) {
+      this.#habits.set(channel, { heardAtMs: 0, meanMs: 0, lines: 0, suspected: 0 });
+    }
+  }
+
+  remove(channel: string): void {
+    this.#habits.delete(channel);
+  }
+
+  /** When the channel last spoke, ms since the epoch; 0 = never. */
+  heardAtMs(channel: string): number {
+    return this.#habits.get(channel)?.heardAtMs ?? 0;
+  }
+
+  /** A line of the channel came. Called for every line: no allocation. */
+  heard(channel: string, nowMs: number): void {
+    const habit = this.#habits.get(channel);
+    if (!habit) return;
+    if (habit.lines > 0) {
+      const intervalMs = nowMs - habit.heardAtMs;
+      habit.meanMs += (intervalMs - habit.meanMs) * (habit.lines === 1 ? 1 : WEIGHT);
+    }
+    habit.heardAtMs = nowMs;
+    habit.lines++;
+    habit.suspected = 0;
+  }
+
+  /** Channels whose silence is suspicious now; each is reported once per (growing) span of silence. */
+  suspects(nowMs: number): string[] {
+    const suspects: string[] = [];
+    for (const [channel, habit] of this.#habits) {
+      if (habit.lines < LINES_MIN) continue;
+      const toleratedMs =
+        Math.max(this.#options.minSilenceMs, this.#options.intervals * habit.meanMs) * 2 ** habit.suspected;
+      if (nowMs - habit.heardAtMs < toleratedMs) continue;
+      habit.suspected = Math.min(habit.suspected + 1, SUSPECTED_MAX);
+      suspects.push(channel);
+    }
+    return suspects;
+  }
+}
