@@ -5,6 +5,9 @@
  * the archive. The order of the members below is the order in which a line is written.
  */
 
+/** Version of the line and of the objects' metadata; goes up when an older reader would misunderstand. */
+export const RECORD_FORMAT_VERSION = 1;
+
 /** What kind of event a line is. `message` is the default and is left out of the written line. */
 export const EVENT_TYPES = [
   'message',

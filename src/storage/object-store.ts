@@ -27,10 +27,12 @@ export interface SegmentDescription {
 export interface ObjectBody {
   path: string;
   description: SegmentDescription;
+  /** Called whenever some of it was taken over; a put that never calls it and never ends is stalled. */
+  onProgress?: () => void;
 }
 
 export type PutOutcome =
-  /** This call created the object (or found its own earlier, identical write). */
+  /** This call created the object, or found the same lines there already: an own earlier write. */
   | 'created'
   /** The key holds something else; nothing was changed. */
   | 'conflict';
@@ -44,6 +46,8 @@ export interface ObjectHead {
 export interface ObjectStore {
   /** For messages to people: `s3://bucket (Cloudflare R2)`, `/data/archive`. */
   readonly name: string;
+  /** How many puts at the same time the store bears; unlimited when left out. */
+  readonly concurrencyMax?: number;
   /** Creates the object if the key is free. Abort leaves the outcome unknown, as a lost reply does: ask {@link head}. */
   put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome>;
   /** Undefined where the key does not exist. */
@@ -54,6 +58,8 @@ export interface ObjectStore {
   list(prefix: string, signal: AbortSignal): AsyncIterable<{ key: string; bytes: number }>;
   /** Writes, reads back and removes a small object below `chatlog-check/`; throws with a hint where that fails. */
   check(signal: AbortSignal): Promise<void>;
+  /** Removes what puts that died left behind (parts, temporary files), a day old or older; how many. */
+  sweep?(signal: AbortSignal): Promise<number>;
   /** Releases sockets. */
   close(): void;
 }

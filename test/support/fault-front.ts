@@ -95,7 +95,8 @@ function serve(
       incoming.resume();
       return;
     case 'reset':
-      return reset();
+      reset();
+      return;
     case 'resetMidRequest': {
       let seen = 0;
       incoming.on('data', (chunk: Buffer) => {

@@ -1,0 +1,306 @@
+/**
+ * Object storage in a local directory: `<root>/<key>`. An object appears whole or not at all, and only where its key is
+ * free: by a hard link of the spool's own file where both lie in one file system (which copies nothing and needs no
+ * free disk), else from a copy that was synced first.
+ *
+ *     <root>/.chatlog/meta/<key>.json   the description, written before the object
+ *     <root>/.chatlog/tmp/              half-written copies
+ *
+ * Every path is checked to lie under the root.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { link, mkdir, open, opendir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { ChatlogError, errorText } from '../lib/errors.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
+import { syncDirectory } from '../spool.ts';
+import { compareObject } from './compare-object.ts';
+import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+import { fromMetadata, toMetadata } from './segment-metadata.ts';
+
+const HIDDEN = '.chatlog';
+const LEFTOVER_AGE_MS = 24 * 3_600_000;
+const COPY_CHUNK_BYTES = 256 * 1024;
+
+/** Creates the directory where it is missing. Throws the system's error where it cannot be written. */
+export async function createDirectoryObjectStore(root: string): Promise<ObjectStore> {
+  const absolute = resolve(root);
+  await mkdir(join(absolute, HIDDEN, 'meta'), { recursive: true });
+  await mkdir(join(absolute, HIDDEN, 'tmp'), { recursive: true });
+  return new DirectoryObjectStore(absolute);
+}
+
+class DirectoryObjectStore implements ObjectStore {
+  readonly name: string;
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.name = root;
+    this.#root = root;
+  }
+
+  async put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
+    const path = this.#objectPath(key);
+    return this.#explained(`put ${key}`, signal, async () => {
+      const before = await compareObject(this, key, body.description, signal);
+      if (before !== 'missing') return before === 'same' ? 'created' : 'conflict';
+      await makeDirectory(this.#root, dirname(path));
+      await this.#writeDescription(key, body);
+      try {
+        await this.#create(path, body, signal);
+      } catch (error) {
+        if (systemErrorCode(error) !== 'EEXIST') throw error;
+        return this.#lostRace(key, body, signal);
+      }
+      await syncDirectory(dirname(path));
+      return 'created';
+    });
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    const path = this.#objectPath(key);
+    return this.#explained(`head ${key}`, signal, async () => {
+      const stats = await stat(path).catch(undefinedIfMissing);
+      if (!stats?.isFile()) return undefined;
+      const text = await readFile(this.#descriptionPath(key), 'utf8').catch(undefinedIfMissing);
+      const description = fromMetadata(parseMetadata(text));
+      return { bytes: stats.size, description };
+    });
+  }
+
+  async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* createReadStream(this.#objectPath(key), { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#explain(`get ${key}`, error);
+    }
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<{ key: string; bytes: number }> {
+    yield* this.#listDirectory('', prefix, signal);
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    const path = this.#under(`${HIDDEN}/tmp/check-${randomUUID()}`);
+    await this.#explained('write a test file', signal, async () => {
+      const written = `${Date.now()}\n`;
+      await writeSynced(path, written);
+      const read = await readFile(path, 'utf8');
+      await unlink(path);
+      if (read !== written) throw new Error('the file system gave back other bytes than were written');
+    });
+  }
+
+  async sweep(signal: AbortSignal): Promise<number> {
+    const directory = this.#under(`${HIDDEN}/tmp`);
+    let swept = 0;
+    for await (const entry of await opendir(directory)) {
+      signal.throwIfAborted();
+      const path = join(directory, entry.name);
+      const stats = await stat(path).catch(undefinedIfMissing);
+      if (!stats?.isFile() || Date.now() - stats.mtimeMs < LEFTOVER_AGE_MS) continue;
+      await unlink(path).catch(undefinedIfMissing);
+      swept++;
+    }
+    return swept;
+  }
+
+  close(): void {}
+
+  async #create(path: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    try {
+      await syncFile(body.path);
+      await link(body.path, path);
+      body.onProgress?.();
+    } catch (error) {
+      if (!CANNOT_LINK.has(systemErrorCode(error) ?? '')) throw error;
+      await this.#copy(path, body, signal);
+    }
+  }
+
+  async #copy(path: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
+    try {
+      const digest = await copySynced(body, temporary, signal);
+      if (digest !== body.description.objectSha256) {
+        throw new ChatlogError('source_changed', `${body.path} changed while it was being copied`, {
+          retryable: true,
+        });
+      }
+      await link(temporary, path).catch((error: unknown) =>
+        renameWhereLinksAreUnknown(error, temporary, path),
+      );
+    } finally {
+      await unlink(temporary).catch(undefinedIfMissing);
+    }
+  }
+
+  /** Another process created the key in between: our description must not stay beside its object. */
+  async #lostRace(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
+    await unlink(this.#descriptionPath(key)).catch(undefinedIfMissing);
+    const now = await compareObject(this, key, body.description, signal);
+    return now === 'same' ? 'created' : 'conflict';
+  }
+
+  async #writeDescription(key: string, body: ObjectBody): Promise<void> {
+    const path = this.#descriptionPath(key);
+    const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
+    await makeDirectory(this.#root, dirname(path));
+    await writeSynced(temporary, `${JSON.stringify(toMetadata(body.description))}\n`);
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  }
+
+  async *#listDirectory(
+    directory: string,
+    prefix: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ key: string; bytes: number }> {
+    signal.throwIfAborted();
+    const path = join(this.#root, directory);
+    const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfMissing)) ?? [];
+    const names = entries
+      .filter((entry) => entry.isDirectory() || entry.isFile())
+      .map((entry) => directory + entry.name + (entry.isDirectory() ? '/' : ''))
+      .filter((key) => key !== `${HIDDEN}/`)
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    for (const key of names) {
+      if (key.endsWith('/')) {
+        if (key.startsWith(prefix) || prefix.startsWith(key)) yield* this.#listDirectory(key, prefix, signal);
+      } else if (key.startsWith(prefix)) {
+        const stats = await stat(join(this.#root, key)).catch(undefinedIfMissing);
+        if (stats) yield { key, bytes: stats.size };
+      }
+    }
+  }
+
+  #objectPath(key: string): string {
+    const parts = key.split('/');
+    const proper = parts.every((part) => part !== '' && part !== '.' && part !== '..');
+    if (!proper || parts[0] === HIDDEN || /[\0\\]/.test(key)) throw badKey(key);
+    return this.#under(key);
+  }
+
+  #descriptionPath(key: string): string {
+    return this.#under(`${HIDDEN}/meta/${key}.json`);
+  }
+
+  #under(path: string): string {
+    const absolute = join(this.#root, path);
+    const inside = relative(this.#root, absolute);
+    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) throw badKey(path);
+    return absolute;
+  }
+
+  async #explained<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#explain(what, error);
+    }
+  }
+
+  #explain(what: string, error: unknown): ChatlogError {
+    if (error instanceof ChatlogError) return error;
+    const { code, hint } = EXPLANATIONS[systemErrorCode(error) ?? ''] ?? { code: 'server_error' };
+    return new ChatlogError(code, `${what} in ${this.name} failed: ${errorText(error)}`, {
+      retryable: true,
+      hint,
+      cause: error,
+    });
+  }
+}
+
+const CANNOT_LINK: ReadonlySet<string> = new Set([
+  'EXDEV',
+  'EPERM',
+  'EMLINK',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+]);
+
+const EXPLANATIONS: Record<string, { code: string; hint?: string }> = {
+  ENOENT: { code: 'object_missing' },
+  EACCES: { code: 'access_denied', hint: 'check the owner and the mode of archive.directory' },
+  EPERM: { code: 'access_denied', hint: 'check the owner and the mode of archive.directory' },
+  EROFS: { code: 'access_denied', hint: 'archive.directory lies on a file system that is mounted read-only' },
+  ENOSPC: { code: 'storage_full', hint: 'the disk of archive.directory is full' },
+  EDQUOT: { code: 'storage_full', hint: 'the quota of archive.directory is used up' },
+};
+
+/** File systems without hard links (FAT, some network mounts) get the next best: look, then rename. */
+async function renameWhereLinksAreUnknown(error: unknown, from: string, to: string): Promise<void> {
+  if (!CANNOT_LINK.has(systemErrorCode(error) ?? '')) throw error;
+  if (await stat(to).catch(undefinedIfMissing)) {
+    throw Object.assign(new Error(`${to} exists`), { code: 'EEXIST' });
+  }
+  await rename(from, to);
+}
+
+async function copySynced(body: ObjectBody, to: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  const target = await open(to, 'wx');
+  try {
+    for await (const chunk of createReadStream(body.path, { highWaterMark: COPY_CHUNK_BYTES, signal })) {
+      hash.update(chunk);
+      await target.writeFile(chunk);
+      body.onProgress?.();
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  return hash.digest('hex');
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Like `mkdir -p`, with every directory that was made durable in its parent. */
+async function makeDirectory(root: string, path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length && made !== root; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+  }
+}
+
+function parseMetadata(text: string | undefined): Record<string, string> | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    if (value === null || typeof value !== 'object') return undefined;
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, String(entry)]));
+  } catch {
+    return undefined;
+  }
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (systemErrorCode(error) === 'ENOENT') return undefined;
+  throw error;
+}
+
+function badKey(key: string): ChatlogError {
+  return new ChatlogError('key_invalid', `${JSON.stringify(key)} cannot be the key of an object`);
+}

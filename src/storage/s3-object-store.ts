@@ -1,0 +1,328 @@
+/**
+ * Object storage over the S3 protocol. Creates keys and never overwrites: `If-None-Match: *` where the provider knows
+ * it, asking first where not. What failed without a certain outcome is looked up before it counts as failed.
+ *
+ * Bounds: a few attempts within one call, each under a deadline (`s3-client.ts`); one object of at most
+ * `single_put_max_bytes` in memory per put, or two parts of 5 MiB.
+ */
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { S3Config } from '../config/schema.ts';
+import { abortable } from '../lib/abortable.ts';
+import { ChatlogError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { objectKey } from '../segment-name.ts';
+import { compareObject } from './compare-object.ts';
+import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+import { type ProviderProfile, providerProfile } from './provider-profile.ts';
+import { createS3Client, type S3ClientOptions } from './s3-client.ts';
+import { isAmbiguous, type S3Error, toS3Error } from './s3-errors.ts';
+import { fromMetadata, toMetadata } from './segment-metadata.ts';
+
+export interface S3ObjectStoreOptions extends S3ClientOptions {
+  log: Logger;
+  singlePutMaxBytes: number;
+}
+
+const PART_BYTES = 5 * 1024 * 1024;
+const PUT_ATTEMPTS_MAX = 4;
+const RETRY_PAUSE_MS = 100;
+const ORPHAN_AGE_MS = 24 * 3_600_000;
+
+/** Throws the system's error where `tls_ca_file` cannot be read. Reaches out to nothing yet. */
+export async function createS3ObjectStore(s3: S3Config, options: S3ObjectStoreOptions): Promise<ObjectStore> {
+  const profile = providerProfile(s3);
+  return new S3ObjectStore(s3, profile, await createS3Client(s3, profile, options), options);
+}
+
+class S3ObjectStore implements ObjectStore {
+  readonly name: string;
+  readonly concurrencyMax: number;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #client: S3Client;
+  readonly #log: Logger;
+  readonly #singlePutMaxBytes: number;
+  #conditionalPuts: boolean;
+  #headFirst: boolean;
+  #clockCorrection: Promise<void> | undefined;
+
+  constructor(s3: S3Config, profile: ProviderProfile, client: S3Client, options: S3ObjectStoreOptions) {
+    this.name = `s3://${s3.bucket} (${profile.label})`;
+    this.concurrencyMax = profile.concurrencyMax;
+    this.#bucket = s3.bucket;
+    this.#prefix = s3.prefix;
+    this.#client = client;
+    this.#log = options.log;
+    this.#singlePutMaxBytes = options.singlePutMaxBytes;
+    this.#conditionalPuts = profile.conditionalPuts;
+    this.#headFirst = profile.headFirst;
+  }
+
+  async put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      // Some servers that know the condition for a put in one go ignore it for one in parts.
+      const lookFirst = this.#headFirst || body.description.objectBytes > this.#singlePutMaxBytes;
+      const present = lookFirst ? await this.#compare(key, body, signal) : undefined;
+      if (present) return present;
+      try {
+        await this.#call(`put ${key}`, () => this.#create(key, body, signal), signal);
+        return 'created';
+      } catch (thrown) {
+        const outcome = await this.#settle(key, body, thrown, attempt, signal);
+        if (outcome !== 'again') return outcome;
+      }
+      await sleep(RETRY_PAUSE_MS * attempt * (1 + Math.random()), undefined, { signal });
+    }
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    try {
+      const reply = await this.#call(
+        `head ${key}`,
+        () => this.#client.send(new HeadObjectCommand(this.#at(key)), { abortSignal: signal }),
+        signal,
+      );
+      return { bytes: reply.ContentLength ?? 0, description: fromMetadata(reply.Metadata) };
+    } catch (error) {
+      if (error instanceof ChatlogError && error.code === 'object_missing') return undefined;
+      throw error;
+    }
+  }
+
+  async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const what = `get ${key}`;
+    const reply = await this.#call(
+      what,
+      () => this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal: signal }),
+      signal,
+    );
+    try {
+      for await (const chunk of reply.Body as Readable) yield chunk;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw this.#explain(thrown, what);
+    }
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<{ key: string; bytes: number }> {
+    let after: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: prefix,
+        ContinuationToken: after,
+      });
+      const send = () => this.#client.send(command, { abortSignal: signal });
+      const page = await this.#call(`list ${prefix}`, send, signal);
+      for (const object of page.Contents ?? []) yield { key: object.Key ?? '', bytes: object.Size ?? 0 };
+      after = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (after !== undefined);
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    const key = `${this.#prefix}chatlog-check/${randomUUID()}`;
+    const written = Buffer.from('Chatlog was here to see whether it can write. This may be deleted.\n');
+    const put = new PutObjectCommand({ ...this.#at(key), Body: written });
+    await this.#call('write a test object', () => this.#client.send(put, { abortSignal: signal }), signal);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.get(key, signal)) chunks.push(chunk);
+    if (!Buffer.concat(chunks).equals(written)) {
+      throw new ChatlogError('damaged_in_transit', `${this.name} gave back other bytes than were written`, {
+        retryable: true,
+        hint: 'check s3.endpoint: is this an S3 server, without a cache in between?',
+      });
+    }
+    const remove = new DeleteObjectCommand(this.#at(key));
+    const send = () => this.#client.send(remove, { abortSignal: signal });
+    await this.#call('remove the test object', send, signal).catch((error: ChatlogError) => {
+      // Recording needs no right to delete, and a key without it is the safer one.
+      if (error.code !== 'access_denied') throw error;
+    });
+  }
+
+  async sweep(signal: AbortSignal): Promise<number> {
+    let swept = 0;
+    let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+    while (marker) {
+      const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+        Bucket: this.#bucket,
+        Prefix: this.#prefix,
+        ...marker,
+      });
+      const send = () => this.#client.send(command, { abortSignal: signal });
+      const page = await this.#call('list unfinished uploads', send, signal);
+      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+        const ageMs = Date.now() - (Initiated?.getTime() ?? Number.POSITIVE_INFINITY);
+        if (Key === undefined || !this.#isSegment(Key) || ageMs < ORPHAN_AGE_MS) continue;
+        const abort = new AbortMultipartUploadCommand({ ...this.#at(Key), UploadId });
+        await this.#call(`abort ${Key}`, () => this.#client.send(abort, { abortSignal: signal }), signal);
+        swept++;
+      }
+      marker = page.IsTruncated
+        ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+        : undefined;
+    }
+    return swept;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  #at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#bucket, Key: key };
+  }
+
+  #isSegment(key: string): boolean {
+    const file = key.slice(key.lastIndexOf('/') + 1);
+    return key === `${this.#prefix}${objectKey(file)}`;
+  }
+
+  /** One attempt. The body is read afresh: a stream that was spent cannot be sent again. */
+  async #create(key: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    const input: PutObjectCommandInput = {
+      ...this.#at(key),
+      Metadata: toMetadata(body.description),
+      ContentType: contentType(key),
+      ...(this.#conditionalPuts ? { IfNoneMatch: '*' } : {}),
+    };
+    if (body.description.objectBytes > this.#singlePutMaxBytes) {
+      return this.#createInParts(input, body, signal);
+    }
+    const bytes = await readFile(body.path, { signal });
+    if (bytes.length !== body.description.objectBytes) throw sourceChanged(body.path);
+    await this.#client.send(new PutObjectCommand({ ...input, Body: bytes }), { abortSignal: signal });
+    body.onProgress?.();
+  }
+
+  /** The condition takes effect at the end (CompleteMultipartUpload); a failure aborts what was begun. */
+  async #createInParts(input: PutObjectCommandInput, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    const file = createReadStream(body.path, { highWaterMark: 256 * 1024 });
+    const upload = new Upload({
+      client: this.#client,
+      params: { ...input, Body: file, ContentLength: body.description.objectBytes },
+      queueSize: 1,
+      partSize: PART_BYTES,
+    });
+    const stop = (): void => void upload.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    upload.on('httpUploadProgress', () => body.onProgress?.());
+    try {
+      await upload.done();
+    } finally {
+      signal.removeEventListener('abort', stop);
+      file.destroy();
+    }
+  }
+
+  /** Decides what a failed put means. Throws where it may be tried again later. */
+  async #settle(
+    key: string,
+    body: ObjectBody,
+    thrown: unknown,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<PutOutcome | 'again'> {
+    signal.throwIfAborted();
+    if (!isS3Error(thrown)) throw thrown;
+    const mayRepeat = attempt < PUT_ATTEMPTS_MAX;
+    if (thrown.code === 'not_implemented' && this.#conditionalPuts) {
+      this.#conditionalPuts = false;
+      this.#headFirst = true;
+      this.#log.info(
+        { store: this.name },
+        'This storage has no create-only puts; keys are looked up before each put instead',
+      );
+      return 'again';
+    }
+    if (thrown.code === 'precondition_failed') {
+      const present = await this.#compare(key, body, signal);
+      if (present) return present;
+    } else if (isAmbiguous(thrown.code)) {
+      // The put may have succeeded though its reply was lost. Where that cannot be asked either, the put's error counts.
+      const present = await this.#compare(key, body, signal).catch(() => undefined);
+      signal.throwIfAborted();
+      if (present) return present;
+      throw thrown;
+    }
+    const repeatable = ['precondition_failed', 'write_conflict', 'damaged_in_transit'];
+    if (mayRepeat && repeatable.includes(thrown.code)) return 'again';
+    throw thrown;
+  }
+
+  async #compare(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome | undefined> {
+    const comparison = await compareObject(this, key, body.description, signal);
+    if (comparison === 'missing') return undefined;
+    return comparison === 'same' ? 'created' : 'conflict';
+  }
+
+  /** Runs one request to its outcome: ends at once on abort, puts a wrong clock right, explains every error. */
+  async #call<T>(what: string, request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await abortable(request(), signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (thrown instanceof ChatlogError) throw thrown;
+      const error = this.#explain(thrown, what);
+      if (error.code !== 'clock_skew') throw error;
+      await abortable(this.#correctClock(), signal);
+      return await abortable(request(), signal).catch((again: unknown) => {
+        signal.throwIfAborted();
+        throw again instanceof ChatlogError ? again : this.#explain(again, what);
+      });
+    }
+  }
+
+  /** The SDK takes the difference from the `Date` of a reply; one request at a time, lest corrections add up. */
+  #correctClock(): Promise<void> {
+    this.#clockCorrection ??= this.#client
+      .send(new HeadBucketCommand({ Bucket: this.#bucket }))
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => {
+        this.#clockCorrection = undefined;
+      });
+    return this.#clockCorrection;
+  }
+
+  #explain(thrown: unknown, what: string): S3Error {
+    const signedMs = Date.now() + this.#client.config.systemClockOffset;
+    return toS3Error(thrown, what, this.name, signedMs);
+  }
+}
+
+function isS3Error(thrown: unknown): thrown is S3Error {
+  return thrown instanceof ChatlogError && thrown.code !== 'source_changed';
+}
+
+function sourceChanged(path: string): ChatlogError {
+  return new ChatlogError('source_changed', `${path} changed while it was being uploaded`, {
+    retryable: true,
+  });
+}
+
+/** Opaque files: with a Content-Encoding, clients and caches would decompress them unasked. */
+function contentType(key: string): string {
+  if (key.endsWith('.zst')) return 'application/zstd';
+  if (key.endsWith('.gz')) return 'application/gzip';
+  return 'application/x-ndjson';
+}
