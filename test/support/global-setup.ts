@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const NODE_MAJOR_MIN = 24;
 
-export async function setup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<(() => Promise<void>) | undefined> {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < NODE_MAJOR_MIN) {
     throw new Error(
@@ -16,6 +16,8 @@ export async function setup(): Promise<() => Promise<void>> {
         'start them with `npm test`, which uses the pinned one in node_modules/.bin.',
     );
   }
+  // Each of the projects runs this; the first one makes the directory.
+  if (process.env.CHATLOG_TEST_TMP) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'chatlog-test-'));
   process.env.CHATLOG_TEST_TMP = directory;
   return async () => {
