@@ -53,9 +53,10 @@ export class RecentIdentities {
 
 /** Three lanes of multiply and rotate, mixed at the end; the lanes differ in their constants. */
 function digestInto(digest: Uint32Array, scope: number, text: string): void {
-  let a = scope ^ 0x9e3779b9;
-  let b = scope ^ 0x7f4a7c15;
-  let c = scope ^ 0x94d049bb;
+  // Mixed differently into each lane, or a scope and a first letter could cancel each other out.
+  let a = mix(scope ^ 0x9e3779b9);
+  let b = mix(scope ^ 0x7f4a7c15);
+  let c = mix(scope ^ 0x94d049bb);
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
     a = Math.imul(a ^ unit, 0xcc9e2d51);

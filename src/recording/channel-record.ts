@@ -21,6 +21,8 @@ export class ChannelRecord {
   shedTotal = 0;
   /** Wall clock, ms; 0 = never. */
   lastLineAtMs = 0;
+  /** How much later than the platform's own time the last live line arrived. */
+  lagMs: number | undefined;
   #minute = 0;
   #thisMinute = 0;
   #lastMinute = 0;

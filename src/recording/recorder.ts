@@ -222,6 +222,7 @@ export class Recorder {
     this.#pendingChars += line.length;
     if (segment.pending.lines >= this.#options.config.batch_size) this.#batchIsFull = true;
     record.count(type, nowMs);
+    if (event.source === undefined && type !== 'gap') record.lagMs = nowMs - captured.timeMs;
     return true;
   }
 

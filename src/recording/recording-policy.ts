@@ -1,6 +1,8 @@
 /**
  * What is recorded of a channel: pure decisions, the same on every instance and on every replay.
  */
+import { resolveChannels } from '../config/resolve-channels.ts';
+import type { Config } from '../config/schema.ts';
 import { type CapturedEvent, eventIdentity, eventType } from '../event.ts';
 import { hash32 } from '../lib/hash.ts';
 
@@ -63,4 +65,23 @@ function isOnKeepList({ event }: CapturedEvent, keep: KeepList): boolean {
   if (keep.words.length === 0) return false;
   const text = event.message.toLowerCase();
   return keep.words.some((word) => text.includes(word));
+}
+
+/** The policies as the configuration gives them. */
+export function recordingPolicies(config: Config): RecordingPolicies {
+  const channels = new Map<string, Map<string, ChannelPolicy>>();
+  for (const [platform, settings] of resolveChannels(config)) {
+    channels.set(
+      platform,
+      new Map(settings.map(({ name, samplingRate, presence }) => [name, { samplingRate, presence }])),
+    );
+  }
+  return {
+    defaults: { samplingRate: config.defaults.sampling_rate, presence: config.defaults.presence },
+    channels,
+    keep: {
+      users: new Set(config.keep.users.map((user) => user.toLowerCase())),
+      words: config.keep.words.map((word) => word.toLowerCase()),
+    },
+  };
 }

@@ -1,0 +1,313 @@
+/**
+ * The only wiring: which stage is made of what, in which order they start and stop. Read it and you have the map.
+ *
+ * Start: lock the data directory, move aside what a dead process left, read back the last ids, then recorder,
+ * connectors, uploader and HTTP side by side; recovery of leftovers goes on in the background.
+ * Stop (first SIGTERM or SIGINT): connectors close, the recorder drains, syncs and seals, uploads are broken off (the
+ * next start goes on with them); at most {@link STOP_DEADLINE_MS}. A second signal ends the process at once.
+ * A task that ends before it was told to is a bug: the process exits with 1, to be started again.
+ */
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildStatus, type StatusSources } from './api/build-status.ts';
+import { serveHttp } from './api/http-server.ts';
+import { createMetrics } from './api/metrics.ts';
+import { EventChannel } from './channel/event-channel.ts';
+import { RecentIdentities } from './channel/recent-identities.ts';
+import { diffConfig } from './config/config-diff.ts';
+import type { LoadedConfig } from './config/load-config.ts';
+import { formatProblem, type Problem } from './config/problem.ts';
+import { resolveChannels } from './config/resolve-channels.ts';
+import type { Config } from './config/schema.ts';
+import { watchConfig } from './config/watch-config.ts';
+import type { Connector, ConnectorContext } from './connectors/connector.ts';
+import { createConnectors } from './connectors/create-connectors.ts';
+import { systemClock } from './lib/clock.ts';
+import type { AppLogger } from './lib/create-logger.ts';
+import { ChatlogError, errorText } from './lib/errors.ts';
+import { lockDirectory } from './lib/instance-lock.ts';
+import { CoverageLog } from './recording/coverage-log.ts';
+import { loadRecentIdentities } from './recording/load-recent-identities.ts';
+import { Recorder } from './recording/recorder.ts';
+import { recordingPolicies } from './recording/recording-policy.ts';
+import { recoverSegment, recoverSegments, takeLeftovers } from './recording/recover-segments.ts';
+import { systemFileSystem } from './recording/segment-file-system.ts';
+import { openSpool, type Spool } from './spool.ts';
+import { createObjectStore } from './storage/create-object-store.ts';
+import { createUploader } from './uploading/uploader.ts';
+
+/** fly.io and Docker allow more; a machine that is taken away at once may not. */
+const STOP_DEADLINE_MS = 2_800;
+/** A part that has not closed by then is left behind: the recorder's turn must come. */
+const STOP_PART_MS = 700;
+const WATCHDOG_MS = 10_000;
+/** A recorder that has not committed for so long, without the disk being the cause, is started anew. */
+const RECORDER_STALL_MS = 300_000;
+
+export interface ServiceOptions {
+  configFile: string;
+  loaded: LoadedConfig;
+  log: AppLogger;
+  version: string;
+}
+
+/** Runs until told to stop. Returns the exit code. Throws a {@link ChatlogError} where it cannot start. */
+export async function runService({ configFile, loaded, log, version }: ServiceOptions): Promise<number> {
+  const { config } = loaded;
+  const clock = systemClock;
+  const spool = await openSpool(config.data_dir);
+  await using _lock = await lockDirectory(config.data_dir);
+  const leftovers = await takeLeftovers(spool);
+
+  const channel = new EventChannel(
+    { events: config.recorder.max_buffer_size, bytes: config.recorder.max_buffer_bytes },
+    new RecentIdentities(config.recorder.dedupe_size),
+  );
+  const coverage = new CoverageLog({
+    spool,
+    channel,
+    now: clock.now,
+    certainUntilMs: () => recorder.status().certainUntilMs,
+    rotateMinutes: config.recorder.rotate_minutes,
+    log,
+  });
+  await coverage.load();
+  await loadRecentIdentities({
+    spool,
+    coverage,
+    channel,
+    rotateMinutes: config.recorder.rotate_minutes,
+    log,
+  });
+
+  const store = await createObjectStore(config, log);
+  const uploader = createUploader({
+    spool,
+    store,
+    config,
+    log,
+    now: clock.now,
+    mayDelete: (file) => coverage.hasPassed(file),
+  });
+  const recovery = { spool, log, onSealed: () => uploader.nudge() };
+  const recorder = new Recorder({
+    channel,
+    spool,
+    config: config.recorder,
+    policies: recordingPolicies(config),
+    clock,
+    fs: systemFileSystem,
+    log,
+    onSealed: () => uploader.nudge(),
+    onBroken: (file, goodBytes) => void recoverSegment(file, goodBytes, recovery),
+  });
+
+  let parseFailures = 0;
+  const contextFor = (platform: string): ConnectorContext => ({
+    sink: channel.sink(platform),
+    coverage: coverage.of(platform),
+    log: log.child({ platform }),
+    parseFailure: () => parseFailures++,
+    now: clock.now,
+  });
+  const connectors = await createConnectors(config, contextFor);
+  setChannels(connectors, config);
+
+  let configProblem: string | undefined;
+  const sources: StatusSources = {
+    version,
+    instance: config.instance,
+    startedAtMs: clock.now(),
+    now: clock.now,
+    recorder: () => recorder.status(),
+    records: () => recorder.channels,
+    uploader: () => uploader.status(),
+    connectors: () => connectors.map((connector) => connector.status()),
+    queue: () => ({ ...channel.held, duplicates: channel.duplicates, full: channel.full }),
+    gaps: () => coverage.gaps,
+    parseFailures: () => parseFailures,
+    configProblem: () => configProblem,
+    uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
+  };
+  const status = () => buildStatus(sources);
+
+  const stopSources = new AbortController();
+  const stopRecorder = new AbortController();
+  const stopped = Promise.withResolvers<number>();
+  const runFile = new RunFile(spool, version);
+  const metrics = createMetrics({ status, records: () => recorder.channels });
+
+  let current = loaded;
+  await using watcher = watchConfig({
+    file: configFile,
+    current: loaded,
+    onChange: (changed) => {
+      configProblem = undefined;
+      applyConfig(current.config, changed.config, { connectors, recorder, log });
+      log.setSecrets(changed.secrets);
+      current = changed;
+    },
+    onProblems: (problems) => {
+      configProblem = describeProblems(problems);
+      log.error(
+        { problems: problems.map(formatProblem) },
+        'the configuration file is wrong; the older configuration stays in effect',
+      );
+    },
+  });
+  const removeSignals = onSignals({
+    stop: (signal) => {
+      log.info({ signal }, 'stopping: a second signal ends at once');
+      stopped.resolve(0);
+    },
+    reload: () => {
+      log.info({}, 'reading the configuration again (SIGHUP)');
+      void watcher.reload().then((result) => {
+        if (result === 'unchanged') configProblem = undefined;
+      });
+    },
+  });
+
+  const failed = (task: string) => (error?: unknown) => {
+    if (stopSources.signal.aborted) return;
+    log.error(
+      { task, err: error === undefined ? 'it ended' : errorText(error) },
+      'a task ended that must not; leaving, to be started again',
+    );
+    stopped.resolve(1);
+  };
+  const watch = (task: string, running: Promise<void>): Promise<void> =>
+    running.then(() => failed(task)(), failed(task));
+  const recording = watch('recorder', recorder.run(stopRecorder.signal));
+  const checkpointing = watch('coverage', coverage.run(stopSources.signal));
+  const uploading = watch('uploader', uploader.run(stopSources.signal));
+  const serving = config.http.enabled
+    ? serveHttp(
+        {
+          host: config.http.host,
+          port: config.http.port,
+          status,
+          metrics,
+          log,
+          onListening: (url) => {
+            log.info({ url }, `listening on ${url}`);
+            void runFile
+              .write(url)
+              .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot write state/run.json'));
+          },
+        },
+        stopSources.signal,
+      )
+    : Promise.resolve();
+  const connecting = connectors.map((connector) =>
+    watch(connector.platform, connector.run(stopSources.signal)),
+  );
+  void recoverSegments(leftovers, recovery, stopSources.signal);
+  const watchdog = setInterval(() => {
+    const { certainUntilMs, diskTrouble } = recorder.status();
+    const isStuck =
+      diskTrouble === undefined && certainUntilMs > 0 && clock.now() - certainUntilMs > RECORDER_STALL_MS;
+    if (isStuck) failed('recorder')(new ChatlogError('stalled', 'no commit for five minutes'));
+    if (uploader.status().stalled)
+      failed('uploader')(new ChatlogError('stalled', 'an upload hangs and does not end'));
+  }, WATCHDOG_MS);
+
+  log.info(
+    { version, dataDir: config.data_dir, store: store.name, leftovers: leftovers.length },
+    `chatlog ${version} records into ${store.name}`,
+  );
+  const exitCode = await stopped.promise;
+
+  clearInterval(watchdog);
+  const deadline = setTimeout(() => {
+    log.error(
+      { ms: STOP_DEADLINE_MS },
+      'could not stop in time; what was not synced is asked for again at the next start',
+    );
+    log.flush();
+    process.exit(1);
+  }, STOP_DEADLINE_MS);
+  stopSources.abort(new ChatlogError('stopping', 'chatlog is stopping'));
+  await atMost(STOP_PART_MS, Promise.allSettled(connecting));
+  stopRecorder.abort();
+  await recording;
+  await coverage.save();
+  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing]));
+  store.close();
+  metrics.close();
+  await runFile.remove();
+  removeSignals();
+  clearTimeout(deadline);
+  log.info({ recorded: recorder.status().recorded }, 'stopped: everything recorded is sealed on disk');
+  log.flush();
+  return exitCode;
+}
+
+function setChannels(connectors: readonly Connector[], config: Config): void {
+  const platforms = resolveChannels(config);
+  for (const connector of connectors) {
+    const channels = platforms.get(connector.platform) ?? [];
+    connector.setChannels(channels.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key })));
+  }
+}
+
+function applyConfig(
+  before: Config,
+  after: Config,
+  { connectors, recorder, log }: { connectors: readonly Connector[]; recorder: Recorder; log: AppLogger },
+): void {
+  const diff = diffConfig(before, after);
+  if (diff.recordingChanged || diff.channelsChanged) recorder.setPolicies(recordingPolicies(after));
+  if (diff.channelsChanged) setChannels(connectors, after);
+  if (diff.logLevelChanged) log.setLevel(after.log.level);
+  log.info({ ...diff }, 'the configuration has changed and is in effect');
+  if (diff.needsRestart.length > 0) {
+    log.warn({ keys: diff.needsRestart }, `these changes need a restart: ${diff.needsRestart.join(', ')}`);
+  }
+}
+
+function describeProblems(problems: readonly Problem[]): string {
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return `${formatProblem(problems[0]!)}${more}`;
+}
+
+/** Waits for the work, but not for longer than so many milliseconds. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => {})]);
+  timer.abort();
+}
+
+function onSignals({ stop, reload }: { stop(signal: string): void; reload(): void }): () => void {
+  let isStopping = false;
+  const onStop = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    stop(signal);
+  };
+  process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', reload);
+  return () => {
+    process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', reload);
+  };
+}
+
+/** `state/run.json`: how `chatlog status` finds this process. */
+class RunFile {
+  readonly #path: string;
+  readonly #version: string;
+
+  constructor(spool: Spool, version: string) {
+    this.#path = spool.path('state', 'run.json');
+    this.#version = version;
+  }
+
+  async write(url: string): Promise<void> {
+    const content = { pid: process.pid, url, startedAt: new Date().toISOString(), version: this.#version };
+    await writeFile(`${this.#path}.tmp`, `${JSON.stringify(content)}\n`);
+    await rename(`${this.#path}.tmp`, this.#path);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#path, { force: true });
+  }
+}
