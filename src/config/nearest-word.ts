@@ -3,7 +3,7 @@ import { distance } from 'fastest-levenshtein';
 /** The word that was probably meant; undefined where none is near. */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   const typed = word.slice(0, 64).toLowerCase();
-  const tolerance = Math.max(1, Math.min(3, Math.floor(typed.length / 2)));
+  const tolerance = Math.min(3, Math.floor(typed.length / 2));
   let best: { candidate: string; steps: number } | undefined;
   for (const candidate of candidates) {
     const steps = distance(squash(typed), squash(candidate.toLowerCase()));

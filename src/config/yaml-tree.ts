@@ -52,6 +52,7 @@ export interface YamlTree {
 export function parseYaml(
   file: string,
   text: string,
+  options: { keepSourceTokens?: boolean } = {},
 ): { doc?: Document.Parsed; lines: LineCounter; problems: Problem[] } {
   const lines = new LineCounter();
   const tooMuch = overLimit(text);
@@ -62,6 +63,7 @@ export function parseYaml(
     // Duplicates are found in `readTree`, in linear time.
     uniqueKeys: false,
     logLevel: 'silent',
+    keepSourceTokens: options.keepSourceTokens ?? false,
   });
   const problems = [...doc.errors, ...doc.warnings].slice(0, LIMITS.problems + 1).map((error): Problem => {
     const { line, col } = lines.linePos(Math.min(error.pos[0], text.length));
