@@ -9,7 +9,9 @@ const nothing: KeepList = { users: new Set(), words: [] };
 const messages = corpusLines().map((line) => parseTwitchLine(line, Date.parse('2026-11-21T13:00:00.000Z')));
 
 function kept(rate: number, keep = nothing): CapturedEvent[] {
-  return messages.filter((message) => judge(message, { samplingRate: rate, presence: false }, keep) === 'record');
+  return messages.filter(
+    (message) => judge(message, { samplingRate: rate, presence: false }, keep) === 'record',
+  );
 }
 
 describe('sampling', () => {
@@ -29,9 +31,14 @@ describe('sampling', () => {
     expect(isSampled('ca561310-6855-43b3-8325-3ea7418359a2', 0.5)).toBe(true);
     expect(isSampled('ca561310-6855-43b3-8325-3ea7418359a2', 0.1)).toBe(false);
     fc.assert(
-      fc.property(fc.uuid(), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (id, a, b) => {
-        if (isSampled(id, Math.min(a, b))) expect(isSampled(id, Math.max(a, b))).toBe(true);
-      }),
+      fc.property(
+        fc.uuid(),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (id, a, b) => {
+          if (isSampled(id, Math.min(a, b))) expect(isSampled(id, Math.max(a, b))).toBe(true);
+        },
+      ),
     );
   });
 

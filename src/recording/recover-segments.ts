@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { parseSegmentFile } from '../segment-name.ts';
+import { parseSegmentFile, segmentFile } from '../segment-name.ts';
 import { type Spool, syncDirectory } from '../spool.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -69,14 +69,15 @@ export async function recoverSegment(
     }
     if (found.bad.length > 0) await setAside(file, found, options);
     else await cut(path, found.end);
-    await rename(path, spool.path('sealed', file));
+    const sealed = freeSealedName(spool, file);
+    await rename(path, spool.path('sealed', sealed));
     await syncDirectory(spool.path('sealed'));
     await syncDirectory(spool.path('recovered'));
     log.info(
       { file, lines: found.lines, tornBytes: found.tornBytes },
       'recovered a file that the last run left open',
     );
-    onSealed(file);
+    onSealed(sealed);
   } catch (error) {
     log.error({ file, err: errorText(error) }, 'cannot recover the file; the next start tries again');
   }
@@ -213,6 +214,16 @@ async function quarantine(file: string, why: string, { spool, log }: RecoverOpti
   await rename(spool.path('recovered', file), spool.path('quarantine', freeName(spool, file)));
   await syncDirectory(spool.path('quarantine'));
   log.error({ file, why }, `set aside in quarantine/: ${why}`);
+}
+
+/** Nothing is ever overwritten, not even what should not be there. */
+function freeSealedName(spool: Spool, file: string): string {
+  const name = parseSegmentFile(file)!;
+  for (let number = 1; ; number++) {
+    const suffix = number === 1 ? name.suffix : `${name.suffix}-r${number}`;
+    const candidate = segmentFile({ ...name, suffix }, 'none');
+    if (!existsSync(spool.path('sealed', candidate))) return candidate;
+  }
 }
 
 function freeName(spool: Spool, file: string): string {

@@ -6,9 +6,15 @@ const at = (text: string) => Date.parse(`2026-11-21T${text}Z`);
 
 describe('windowOf', () => {
   it('covers the hour of the event, or the part of it that the rotation asks for', () => {
-    expect(windowOf(at('13:59:59.999'), 60)).toEqual({ startMs: at('13:00:00.000'), endMs: at('14:00:00.000') });
+    expect(windowOf(at('13:59:59.999'), 60)).toEqual({
+      startMs: at('13:00:00.000'),
+      endMs: at('14:00:00.000'),
+    });
     expect(windowOf(at('14:00:00.000'), 60).startMs).toBe(at('14:00:00.000'));
-    expect(windowOf(at('13:29:59.999'), 15)).toEqual({ startMs: at('13:15:00.000'), endMs: at('13:30:00.000') });
+    expect(windowOf(at('13:29:59.999'), 15)).toEqual({
+      startMs: at('13:15:00.000'),
+      endMs: at('13:30:00.000'),
+    });
   });
 
   it('never spans two hours', () => {

@@ -1,0 +1,214 @@
+import { writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { event, silentLog } from '../../test/support/recorder-fixture.ts';
+import { tempDir } from '../../test/support/temp-dir.ts';
+import { EventChannel } from '../channel/event-channel.ts';
+import { RecentIdentities } from '../channel/recent-identities.ts';
+import { openSpool } from '../spool.ts';
+import { CoverageLog } from './coverage-log.ts';
+import { loadRecentIdentities } from './load-recent-identities.ts';
+
+const T0 = Date.parse('2026-11-21T13:00:00.000Z');
+
+/** A run of the process: its clock, its commits, its channel. */
+async function startRun(root: string, nowMs: number) {
+  const spool = await openSpool(root);
+  const channel = new EventChannel({ events: 1000, bytes: 1e8 }, new RecentIdentities(1000));
+  const run = { spool, channel, nowMs, certainUntilMs: 0 };
+  const log = new CoverageLog({
+    spool,
+    channel,
+    now: () => run.nowMs,
+    certainUntilMs: () => run.certainUntilMs,
+    rotateMinutes: 60,
+    log: silentLog,
+  });
+  await log.load();
+  return {
+    run,
+    log,
+    spool: spool.path,
+    coverage: log.of('twitch'),
+    lines: () => channel.take().events.map(({ event }) => event),
+  };
+}
+
+describe('CoverageLog', () => {
+  it('opens a gap from the loss of the feed to its return, and writes its line when it is closed', async () => {
+    await using dir = await tempDir();
+    const { run, coverage, lines } = await startRun(dir.path, T0);
+    coverage.wanted('x');
+    const joining = coverage.live('x', () => run.nowMs);
+    coverage.closeGap(joining!, 'complete', 0);
+    expect(lines()).toEqual([]);
+    coverage.lost('x', T0 + 5_000, 'connection lost');
+    run.nowMs = T0 + 20_000;
+    const gap = coverage.live('x', () => run.nowMs);
+    expect(gap).toEqual({ channel: 'x', fromMs: T0 + 5_000, toMs: T0 + 20_000, cause: 'connection lost' });
+    coverage.closeGap(gap!, 'partial', 3);
+    expect(lines()).toMatchObject([
+      {
+        type: 'gap',
+        timestamp: '2026-11-21T13:00:05.000Z',
+        platform: 'twitch',
+        channel: 'x',
+        duration_seconds: 15,
+        reason: 'connection lost',
+        gap: { until: '2026-11-21T13:00:20.000Z', backfill: 'partial', filled: 3 },
+      },
+    ]);
+  });
+
+  it('makes one gap of two losses when the first was not filled yet', async () => {
+    await using dir = await tempDir();
+    const { run, coverage, lines } = await startRun(dir.path, T0);
+    coverage.wanted('x');
+    run.nowMs = T0 + 10_000;
+    const first = coverage.live('x', () => run.nowMs)!;
+    coverage.lost('x', T0 + 12_000, 'lost again');
+    coverage.closeGap(first, 'complete', 0);
+    run.nowMs = T0 + 20_000;
+    expect(coverage.live('x', () => run.nowMs)).toMatchObject({ fromMs: T0, toMs: T0 + 20_000 });
+    expect(lines()).toEqual([]);
+  });
+
+  it('does not take the feed moving to another connection for a gap', async () => {
+    await using dir = await tempDir();
+    const { run, coverage } = await startRun(dir.path, T0);
+    coverage.closeGap(coverage.live('x', () => run.nowMs)!, 'off', 0);
+    expect(coverage.live('x', () => run.nowMs)).toBeUndefined();
+  });
+
+  it('knows after a restart until when the feed was certainly recorded: never ahead of a commit', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.closeGap(first.coverage.live('x', () => first.run.nowMs)!, 'off', 0);
+    first.run.nowMs = T0 + 60_000;
+    first.run.certainUntilMs = T0 + 58_000;
+    await first.log.save();
+    const second = await startRun(dir.path, T0 + 100_000);
+    second.coverage.wanted('x');
+    expect(second.coverage.live('x', () => second.run.nowMs)).toEqual({
+      channel: 'x',
+      fromMs: T0 + 58_000,
+      toMs: T0 + 100_000,
+      cause: 'chatlog was not running',
+    });
+  });
+
+  it('opens a gap again whose line was not recorded before the crash', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('x');
+    first.run.nowMs = T0 + 50_000;
+    const gap = first.coverage.live('x', () => first.run.nowMs)!;
+    first.run.certainUntilMs = T0 + 50_000;
+    await first.log.save();
+    expect((await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs).toBe(T0);
+    first.run.nowMs = T0 + 55_000;
+    first.coverage.closeGap(gap, 'complete', 1);
+    await first.log.save();
+    expect((await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs).toBe(T0);
+    first.run.certainUntilMs = T0 + 56_000;
+    await first.log.save();
+    expect((await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs).toBe(T0 + 55_000);
+  });
+
+  it('forgets channels that are no longer recorded', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('x');
+    first.coverage.unwanted('x');
+    await first.log.save();
+    expect([...(await startRun(dir.path, T0)).log.ends()]).toEqual([]);
+  });
+
+  it('lets a segment go only when no backfill can bring its lines again', async () => {
+    await using dir = await tempDir();
+    const { run, log, coverage } = await startRun(dir.path, T0);
+    const file = 'twitch_x_20261121_1300.jsonl.zst';
+    expect(log.hasPassed(file)).toBe(true);
+    coverage.closeGap(coverage.live('x', () => run.nowMs)!, 'off', 0);
+    run.nowMs = T0 + 3_600_000 + 119_000;
+    run.certainUntilMs = run.nowMs;
+    expect(log.hasPassed(file)).toBe(false);
+    run.nowMs += 2_000;
+    run.certainUntilMs = run.nowMs;
+    expect(log.hasPassed(file)).toBe(true);
+    expect(log.hasPassed('twitch_y_20261121_1300.jsonl')).toBe(true);
+  });
+
+  it.each(['', '{', '{"version":2}', '[]', '{"version":1,"platforms":{"twitch":{"x":"soon"}}}', '\0\0\0'])(
+    'starts anew from a file that reads %j',
+    async (text) => {
+      await using dir = await tempDir();
+      const spool = await openSpool(dir.path);
+      await writeFile(spool.path('state', 'coverage.json'), text);
+      expect([...(await startRun(dir.path, T0)).log.ends()]).toEqual([]);
+    },
+  );
+});
+
+describe('loadRecentIdentities', () => {
+  it('recognises lines of the last minutes after a restart, from files in any state', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('x');
+    await first.log.save();
+    const { zstdCompressSync, gzipSync } = await import('node:zlib');
+    const text = (id: string, ageMs: number) => {
+      const { event: line } = event(`${id}  `, { timeMs: T0 - ageMs, id, platform: 'twitch' });
+      return `${JSON.stringify(line)}\n`;
+    };
+    const padding = Array.from({ length: 3000 }, (_, number) => text(`old-${number}`, 600_000)).join('');
+    await writeFile(
+      first.spool('recovered', 'twitch_x_20261121_1259.jsonl'),
+      `${padding}${text('torn', 50_000)}{"timest`,
+    );
+    await writeFile(
+      first.spool('sealed', 'twitch_x_20261121_1258.jsonl.zst'),
+      zstdCompressSync(text('zstd', 60_000)),
+    );
+    await writeFile(
+      first.spool('uploaded', 'twitch_x_20261121_1257.jsonl.gz'),
+      gzipSync(text('gzip', 90_000)),
+    );
+    await writeFile(first.spool('sealed', 'twitch_x_20261121_0900.jsonl'), text('other-hour', 0));
+    await writeFile(first.spool('sealed', 'twitch_y_20261121_1258.jsonl'), text('other-channel', 0));
+    const { run, log } = await startRun(dir.path, T0);
+    await loadRecentIdentities({
+      spool: run.spool,
+      coverage: log,
+      channel: run.channel,
+      rotateMinutes: 60,
+      log: silentLog,
+    });
+    const sink = run.channel.sink('twitch');
+    const isKnown = (id: string) => !sink.push(event(id, { id, platform: 'twitch' }));
+    expect(['torn', 'zstd', 'gzip'].map(isKnown)).toEqual([true, true, true]);
+    expect(['old-1', 'other-hour', 'other-channel'].map(isKnown)).toEqual([false, false, false]);
+  });
+
+  it('moves the end of the coverage to the last live line, when the crash came after the last checkpoint', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('x');
+    await first.log.save();
+    const lines = [4_000, 8_000, 500_000].map(
+      (ms) => event('', { timeMs: T0 + ms, platform: 'twitch' }).event,
+    );
+    await writeFile(
+      first.spool('recovered', 'twitch_x_20261121_1300.jsonl'),
+      lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+    const { run, log } = await startRun(dir.path, T0 + 900_000);
+    await loadRecentIdentities({
+      spool: run.spool,
+      coverage: log,
+      channel: run.channel,
+      rotateMinutes: 60,
+      log: silentLog,
+    });
+    expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0 + 8_000);
+  });
+});
