@@ -16,8 +16,8 @@ else handOver();
 async function start() {
   const main = [join(root, 'src', 'main.ts'), join(root, 'dist', 'main.js')].find((path) => existsSync(path));
   if (!main) fail(`neither src/main.ts nor dist/main.js is in ${root}: the installation is incomplete`);
-  const { main: run } = await import(pathToFileURL(main).href);
-  process.exitCode = await run(process.argv.slice(2));
+  const { start: startMain } = await import(pathToFileURL(main).href);
+  await startMain(process.argv.slice(2));
 }
 
 function handOver() {

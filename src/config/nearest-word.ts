@@ -9,8 +9,18 @@ export function nearestWord(word: string, candidates: Iterable<string>): string 
     const steps = distance(squash(typed), squash(candidate.toLowerCase()));
     if (steps <= tolerance && (!best || steps < best.steps)) best = { candidate, steps };
   }
-  return best?.candidate;
+  return best?.candidate ?? prefixed(typed, candidates);
 }
+
+/** The only word that begins with what was typed. */
+function prefixed(typed: string, candidates: Iterable<string>): string | undefined {
+  const longer = [...candidates].filter((candidate) =>
+    squash(candidate.toLowerCase()).startsWith(squash(typed)),
+  );
+  return typed.length >= PREFIX_MIN && longer.length === 1 ? longer[0] : undefined;
+}
+
+const PREFIX_MIN = 3;
 
 /** `samplingRate`, `sampling-rate` and `sampling_rate` are the same slip. */
 function squash(word: string): string {

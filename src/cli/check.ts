@@ -1,0 +1,109 @@
+import type { Config } from '../config/schema.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { attempt, type CheckResult } from './checks/check-result.ts';
+import { checkDataDirectory, checkHttpPort } from './checks/local-checks.ts';
+import { checkBackfill, checkIrc, checkTwitch } from './checks/platform-checks.ts';
+import { EXIT } from './exit-code.ts';
+import { openConfig } from './open-config.ts';
+import { runningInstance } from './running-instance.ts';
+import { type Cell, type Terminal, table } from './terminal.ts';
+
+/** What a check reaches out with; replaced in tests. */
+export interface CheckTools {
+  createObjectStore(config: Config, log: Logger): Promise<ObjectStore>;
+  fetch: typeof fetch;
+  /** Each check gives up after so long. */
+  timeoutMs: number;
+}
+
+const TIMEOUT_MS = 10_000;
+
+async function defaultTools(): Promise<CheckTools> {
+  const { createObjectStore } = await import('../storage/create-object-store.ts');
+  return { createObjectStore, fetch, timeoutMs: TIMEOUT_MS };
+}
+
+/** `chatlog check`: fails when something that recording needs does not work. */
+export async function check(
+  options: { config: string; json?: boolean },
+  terminal: Terminal,
+  tools?: CheckTools,
+): Promise<number> {
+  const loaded = await openConfig(options.config, terminal);
+  if (!loaded) return EXIT.usage;
+  const results = await runChecks(loaded.config, tools ?? (await defaultTools()));
+  const checks = [configurationResult(options.config, loaded.warnings.length), ...results];
+  const ok = checks.every(({ outcome }) => outcome !== 'failed');
+  if (options.json) terminal.out(JSON.stringify({ ok, checks }, null, 2));
+  else printChecks(checks, terminal);
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+function configurationResult(file: string, warnings: number): CheckResult {
+  if (warnings === 0) return { what: 'configuration', outcome: 'ok', detail: file };
+  return {
+    what: 'configuration',
+    outcome: 'warn',
+    detail: `${file}, with ${warnings} warning${warnings === 1 ? '' : 's'} (above)`,
+  };
+}
+
+/** All at once; in the order in which they are shown. */
+async function runChecks(config: Config, tools: CheckTools): Promise<CheckResult[]> {
+  const running = await runningInstance(config.data_dir);
+  const deadline = () => AbortSignal.timeout(tools.timeoutMs);
+  const { twitch } = config;
+  return Promise.all([
+    checkDataDirectory(config),
+    checkStorage(config, tools, deadline()),
+    ...(twitch?.enabled ? [checkTwitch(twitch, deadline())] : []),
+    ...(twitch?.enabled && twitch.backfill.enabled
+      ? [checkBackfill(twitch.backfill.url, tools.fetch, deadline())]
+      : []),
+    ...Object.entries(config.irc)
+      .filter(([, network]) => network.enabled)
+      .map(([name, network]) => checkIrc(name, network, deadline())),
+    ...(config.http.enabled ? [checkHttpPort(config, running)] : []),
+  ]);
+}
+
+function checkStorage(config: Config, tools: CheckTools, signal: AbortSignal): Promise<CheckResult> {
+  return attempt('storage', async () => {
+    const store = await tools.createObjectStore(config, SILENT);
+    try {
+      await store.check(signal);
+      return { outcome: 'ok', detail: `${store.name}: wrote, read and removed an object` };
+    } finally {
+      store.close();
+    }
+  });
+}
+
+/** What the storage would log is in the error, too. */
+const SILENT: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => SILENT,
+};
+
+const SIGNS = {
+  ok: { text: 'ok', style: 'green' },
+  warn: { text: 'warn', style: 'yellow' },
+  failed: { text: 'failed', style: 'red' },
+} as const;
+
+function printChecks(checks: readonly CheckResult[], terminal: Terminal): void {
+  const rows = checks.map(({ what, outcome, detail }): Cell[] => [
+    { text: what, style: 'bold' },
+    SIGNS[outcome],
+    { text: detail },
+  ]);
+  terminal.out(table(terminal, ['WHAT', 'RESULT', 'DETAIL'], rows));
+  const hints = checks.filter(({ hint }) => hint !== undefined);
+  if (hints.length === 0) return;
+  terminal.out('');
+  for (const { what, hint } of hints) terminal.out(`${terminal.style('bold', what)}: ${hint}`);
+}

@@ -1,0 +1,208 @@
+/** The command line: which command runs, with what. Each command is loaded when it is called. */
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
+import { packageInfo } from './cli/package-info.ts';
+import { processTerminal, type Terminal } from './cli/terminal.ts';
+
+/** Runs one command and gives its exit code; never throws and never exits. `argv` is without node and script. */
+export async function main(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = createProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { errorText } = await import('./lib/errors.ts');
+    terminal.err(`chatlog: ${errorText(error)}`);
+    const { hint } = error as { hint?: unknown };
+    if (typeof hint === 'string') terminal.err(hint);
+    if (process.env.CHATLOG_DEBUG && error instanceof Error) terminal.err(error.stack ?? '');
+    return EXIT.failed;
+  }
+}
+
+type Finish = (exitCode: number) => void;
+
+function createProgram(terminal: Terminal, finish: Finish): Command {
+  const program = new Command('chatlog')
+    .description('Records live chat around the clock and keeps every message in storage you own.')
+    .version(packageInfo().version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .showHelpAfterError('(see "chatlog --help")')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  chatlog run                         record from config.yaml (written if there is none)
+  chatlog channels add xqc            record one more channel, also while running
+  chatlog check                       see that storage and platforms can be reached
+  chatlog status                      ask the running recorder how it is
+${EXIT_HELP}`,
+    );
+  addRun(program, terminal, finish);
+  addCheck(program, terminal, finish);
+  addInit(program, terminal, finish);
+  addChannels(program, terminal, finish);
+  addStatus(program, terminal, finish);
+  return program;
+}
+
+function configOption(): Option {
+  return new Option('-c, --config <file>', 'configuration file').env('CHATLOG_CONFIG').default('config.yaml');
+}
+
+function subcommand(parent: Command, usage: string, description: string, examples: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .helpOption('-h, --help', 'print this help')
+    .addOption(configOption())
+    .allowExcessArguments(false)
+    .addHelpText('after', `\nExamples:\n${examples}\n${EXIT_HELP}`);
+}
+
+function addRun(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'run',
+    'Record until stopped (SIGTERM, SIGINT). SIGHUP reads the configuration again.',
+    `  chatlog run
+  chatlog run --config /etc/chatlog/config.yaml`,
+  ).action(async (options: { config: string }) => {
+    const { run } = await import('./cli/run.ts');
+    finish(await run(options, terminal));
+  });
+}
+
+function addCheck(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'check',
+    'Check the configuration, then reach storage, platforms, disk and port.',
+    `  chatlog check
+  chatlog check --json | jq '.checks[] | select(.outcome == "failed")'`,
+  )
+    .option('--json', 'print JSON')
+    .action(async (options: { config: string; json?: boolean }) => {
+      const { check } = await import('./cli/check.ts');
+      finish(await check(options, terminal));
+    });
+}
+
+function addInit(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'init',
+    'Write a commented example configuration.',
+    `  chatlog init
+  chatlog init --config /etc/chatlog/config.yaml`,
+  )
+    .option('--force', 'overwrite what is there', false)
+    .action(async (options: { config: string; force: boolean }) => {
+      const { init } = await import('./cli/init.ts');
+      finish(await init(options, terminal));
+    });
+}
+
+function addChannels(program: Command, terminal: Terminal, finish: Finish): void {
+  const channels = program
+    .command('channels')
+    .description('List and edit the recorded channels. Comments and order of the file stay as they are.')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  chatlog channels list
+  chatlog channels add xqc forsen
+  chatlog channels set xqc sampling_rate=0.1
+  chatlog channels remove "#linux" --platform irc-libera
+${EXIT_HELP}`,
+    );
+  const platform = () => new Option('-p, --platform <name>', 'twitch, or irc-<network>').default('twitch');
+  type Options = { config: string; platform: string; json?: boolean };
+  const load = () => import('./cli/channels.ts');
+
+  subcommand(
+    channels,
+    'list',
+    'List channels with what is in effect for each.',
+    `  chatlog channels list
+  chatlog channels list --platform irc-libera --json`,
+  )
+    .addOption(new Option('-p, --platform <name>', 'only this platform'))
+    .option('--json', 'print JSON')
+    .action(async (options: Omit<Options, 'platform'> & { platform?: string }) => {
+      finish(await (await load()).listChannels(options, terminal));
+    });
+  subcommand(
+    channels,
+    'add <name...>',
+    'Record more channels.',
+    `  chatlog channels add xqc forsen
+  chatlog channels add "#linux" --platform irc-libera`,
+  )
+    .addOption(platform())
+    .action(async (names: string[], options: Options) => {
+      finish(await (await load()).addChannels(names, options, terminal));
+    });
+  subcommand(
+    channels,
+    'remove <name...>',
+    'No longer record channels. What was recorded stays.',
+    `  chatlog channels remove xqc`,
+  )
+    .addOption(platform())
+    .action(async (names: string[], options: Options) => {
+      finish(await (await load()).removeChannels(names, options, terminal));
+    });
+  subcommand(
+    channels,
+    'set <name> <settings...>',
+    'Change settings of a channel: enabled, sampling_rate, retention_days, presence. "key=" goes back to the default.',
+    `  chatlog channels set xqc sampling_rate=0.1 retention_days=90
+  chatlog channels set xqc presence=true
+  chatlog channels set xqc sampling_rate=`,
+  )
+    .addOption(platform())
+    .action(async (name: string, settings: string[], options: Options) => {
+      finish(await (await load()).setChannel(name, settings, options, terminal));
+    });
+}
+
+function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'status',
+    'Ask the running recorder: channels, rates, spool, uploads.',
+    `  chatlog status
+  chatlog status --url http://127.0.0.1:8080
+  chatlog status --json | jq '.upload.oldestNotUploadedAt'`,
+  )
+    .option('--json', 'print JSON')
+    .option('--url <url>', 'address of the instance; found through data_dir when left out')
+    .action(async (options: { config: string; json?: boolean; url?: string }) => {
+      const { status } = await import('./cli/status.ts');
+      finish(await status(options, terminal));
+    });
+}
+
+/** {@link main} for a process of its own: ends it, also where a forgotten socket would keep it. */
+export async function start(argv: readonly string[]): Promise<void> {
+  process.exitCode = await main(argv);
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
+}
+
+const EXIT_GRACE_MS = 300;
+
+if (import.meta.main) await start(process.argv.slice(2));
