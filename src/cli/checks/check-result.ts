@@ -36,7 +36,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no route: check this machine's network",
   ENETUNREACH: "no route: check this machine's network",
   ECONNRESET: 'the other side hung up: check the port and whether it speaks TLS ("tls: true|false")',
-  CERT_HAS_EXPIRED: "the server's certificate has expired (or this machine"s clock is wrong)',
+  CERT_HAS_EXPIRED: "the server's certificate has expired (or this machine's clock is wrong)",
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another name: check the host',
   EPROTO: 'that port does not speak TLS: set "tls: false", or use the TLS port',
   ERR_SSL_WRONG_VERSION_NUMBER: 'that port does not speak TLS: set "tls: false", or use the TLS port',
