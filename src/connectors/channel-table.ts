@@ -17,6 +17,8 @@ export interface ChannelRecord {
   sentAtMs: number;
   /** When `limit` or `retrying` ends; monotonic. */
   dueAtMs: number;
+  /** When its feed became certain; monotonic. */
+  liveAtMs: number;
   readonly backoff: Backoff;
 }
 
@@ -35,6 +37,9 @@ export interface ChannelTableOptions {
   monotonicMs?: () => number;
 }
 
+/** A stay of this length was a success. */
+const LASTING_MS = 60_000;
+
 export class ChannelTable {
   readonly #options: ChannelTableOptions;
   readonly #monotonicMs: () => number;
@@ -43,6 +48,10 @@ export class ChannelTable {
   constructor(options: ChannelTableOptions) {
     this.#options = options;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+  }
+
+  get size(): number {
+    return this.#records.size;
   }
 
   get(name: string): ChannelRecord | undefined {
@@ -83,8 +92,8 @@ export class ChannelTable {
     if (channelState(before) !== channelState(after)) record.sinceMs = this.#options.now();
     if (event.event === 'sent') record.sentAtMs = this.#monotonicMs();
     if (after.state === 'limit') record.dueAtMs = this.#monotonicMs() + this.#options.limitMs;
-    if (after.state === 'retrying') record.dueAtMs = this.#monotonicMs() + record.backoff.nextMs();
-    if (after.state === 'joined') record.backoff.reset();
+    if (after.state === 'retrying') record.dueAtMs = this.#monotonicMs() + this.#retryWaitMs(record, before);
+    if (liveOn(before) === undefined) record.liveAtMs = this.#monotonicMs();
     this.#tellCoverage(record, liveOn(before), causeOf(event));
     return true;
   }
@@ -121,6 +130,13 @@ export class ChannelTable {
     }));
   }
 
+  /** A channel that threw us out soon after the join is not pestered: only a lasting stay starts the backoff over. */
+  #retryWaitMs(record: ChannelRecord, before: ChannelFeed): number {
+    const wasLiveMs = liveOn(before) === undefined ? 0 : this.#monotonicMs() - record.liveAtMs;
+    if (wasLiveMs >= LASTING_MS) record.backoff.reset();
+    return record.backoff.nextMs();
+  }
+
   #add(spec: ChannelSpec): ChannelRecord {
     const record: ChannelRecord = {
       name: spec.name,
@@ -129,6 +145,7 @@ export class ChannelTable {
       sinceMs: this.#options.now(),
       sentAtMs: 0,
       dueAtMs: 0,
+      liveAtMs: 0,
       backoff: new Backoff(this.#options.backoff),
     };
     this.#records.set(spec.name, record);

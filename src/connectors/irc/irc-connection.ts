@@ -148,9 +148,9 @@ export class IrcConnection {
     }
   }
 
-  /** Sends a line (without its end), at once; dropped when the connection is closed. */
+  /** Sends a line (without its end), at once; dropped when the connection is closed. It cannot become two lines. */
   send(line: string): void {
-    this.#transport?.writeLine(line);
+    this.#transport?.writeLine(line.replace(/[\r\n\0]/g, ' '));
   }
 
   /** Ends the connection at once. `cause` is what {@link closed} resolves with, if nothing ended it before. */

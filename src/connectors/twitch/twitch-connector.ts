@@ -43,6 +43,8 @@ export interface TwitchTiming {
   limitMs: number;
   /** A replaced connection lives on for so long at most. */
   overlapMaxMs: number;
+  /** It stays for so long after its last channel has moved: its lines may come later than the same time's elsewhere. */
+  overlapLingerMs: number;
   joinWindowMs: number;
   ghostMinSilenceMs: number;
   ghostIntervals: number;
@@ -54,6 +56,7 @@ export const TWITCH_TIMING: TwitchTiming = {
   capFallbackMs: 3000,
   limitMs: 10 * 60_000,
   overlapMaxMs: 2 * 60_000,
+  overlapLingerMs: 3000,
   joinWindowMs: 10_500,
   ghostMinSilenceMs: 5 * 60_000,
   ghostIntervals: 30,
@@ -336,7 +339,7 @@ export class TwitchConnector implements Connector {
   /** A replaced connection goes when nothing depends on it any more. */
   #retireIfEmpty(link: Link, slot: Slot): void {
     for (const { feed } of this.#table.values()) if (liveOn(feed) === link.id) return;
-    slot.retire(link);
+    setTimeout(() => slot.retire(link), this.#timing.overlapLingerMs).unref();
   }
 
   #notice(linkId: string, line: string): void {
