@@ -7,17 +7,28 @@ import { didYouMean } from './nearest-word.ts';
 import { formatPath, type PathKey, type Problem, quote } from './problem.ts';
 import { configSchema } from './schema.ts';
 import { isSecretPath } from './secret-paths.ts';
-import { type Located, locate, type YamlTree } from './yaml-tree.ts';
+import { LIMITS, type Located, locate, type YamlTree } from './yaml-tree.ts';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
+let cached: JsonSchema | undefined;
+
+/** What may be written in the file, as JSON schema. */
+function inputSchema(): JsonSchema {
+  cached ??= z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+  return cached;
+}
+
 export function explainIssues(file: string, issues: readonly Issue[], tree: YamlTree): Problem[] {
-  const schema = z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+  const schema = inputSchema();
   const explain = (issue: Issue, base: readonly PathKey[]): Problem[] => {
     const path = [...base, ...(issue.path as PathKey[])];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => at(file, tree, [...path, key], unknownKey(key, schema, path), true));
+      return issue.keys.map((key, index) => {
+        const message = index < LIMITS.problems ? unknownKey(key, schema, path) : 'unknown key';
+        return at(file, tree, [...path, key], message, true);
+      });
     }
     if (issue.code === 'invalid_union') {
       const branch = issue.errors.find(

@@ -81,9 +81,12 @@ export async function checkConfigText(
   }
   const parsed = parseValues(tree.root);
   const consistency = checkConsistency(name, tree);
+  const explained = parsed.success ? [] : explainIssues(name, parsed.error.issues, tree);
+  // What could not be filled in is then also empty, or of the wrong type: said once.
+  const unfilled = new Set(tree.problems.map(({ line, column, path }) => `${line}:${column}:${path}`));
   const found = [
     ...tree.problems,
-    ...(parsed.success ? [] : explainIssues(name, parsed.error.issues, tree)),
+    ...explained.filter(({ line, column, path }) => !unfilled.has(`${line}:${column}:${path}`)),
     ...consistency.problems,
   ];
   if (!parsed.success || found.length > 0) return refuse(found, files);
