@@ -1,0 +1,72 @@
+/** Deletes verified segments from uploaded/ once they are no longer wanted locally. */
+import { opendir, stat, statfs, unlink } from 'node:fs/promises';
+import { systemErrorCode } from '../lib/system-error.ts';
+import { parseSegmentFile } from '../segment-name.ts';
+import { type Spool, syncDirectory } from '../spool.ts';
+
+export interface SweepRules {
+  spool: Spool;
+  /** Verified files stay for so long. */
+  keepLocalMs: number;
+  /** Below this much free disk they go at once. */
+  minFreeBytes: number;
+  now: () => number;
+  /** Whether nothing else needs the file any more. */
+  mayDelete: (file: string) => boolean;
+  freeBytes: () => Promise<number>;
+}
+
+/** Free disk is asked again after so many deletions. */
+const DELETIONS_PER_LOOK = 16;
+
+/** How many were deleted. Files that are not segments are left alone. */
+export async function sweepUploaded(rules: SweepRules, signal: AbortSignal): Promise<number> {
+  const { spool, minFreeBytes, freeBytes } = rules;
+  let deleted = 0;
+  let diskIsFull = (await freeBytes()) < minFreeBytes;
+  for await (const { name } of await opendir(spool.path('uploaded'), { bufferSize: 256 })) {
+    signal.throwIfAborted();
+    if (!parseSegmentFile(name)) continue;
+    if (!diskIsFull && !(await isDispensable(rules, name))) continue;
+    await unlinkIfThere(spool.path('uploaded', name));
+    deleted++;
+    if (diskIsFull && deleted % DELETIONS_PER_LOOK === 0) diskIsFull = (await freeBytes()) < minFreeBytes;
+  }
+  if (deleted > 0) await syncDirectory(spool.path('uploaded'));
+  return deleted;
+}
+
+/** The common case without a look at the whole directory: delete this one now, if that is allowed. */
+export async function deleteUploaded(rules: SweepRules, file: string): Promise<boolean> {
+  if (rules.keepLocalMs > 0 || !rules.mayDelete(file)) return false;
+  await unlinkIfThere(rules.spool.path('uploaded', file));
+  return true;
+}
+
+/** Free bytes for an unprivileged process on the file system of a path. */
+export async function freeBytesAt(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
+}
+
+async function isDispensable(
+  { spool, keepLocalMs, now, mayDelete }: SweepRules,
+  file: string,
+): Promise<boolean> {
+  if (!mayDelete(file)) return false;
+  if (keepLocalMs === 0) return true;
+  try {
+    // The rename into uploaded/ set the change time.
+    const { ctimeMs } = await stat(spool.path('uploaded', file));
+    return now() - ctimeMs >= keepLocalMs;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  });
+}
