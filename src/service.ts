@@ -49,10 +49,16 @@ export interface ServiceOptions {
   loaded: LoadedConfig;
   log: AppLogger;
   version: string;
+  /** What is connected; the platforms of the configuration when left out. */
+  createConnectors?: (
+    config: Config,
+    contextFor: (platform: string) => ConnectorContext,
+  ) => Promise<Connector[]>;
 }
 
 /** Runs until told to stop. Returns the exit code. Throws a {@link ChatlogError} where it cannot start. */
-export async function runService({ configFile, loaded, log, version }: ServiceOptions): Promise<number> {
+export async function runService(options: ServiceOptions): Promise<number> {
+  const { configFile, loaded, log, version } = options;
   const { config } = loaded;
   const clock = systemClock;
   const spool = await openSpool(config.data_dir);
@@ -110,7 +116,7 @@ export async function runService({ configFile, loaded, log, version }: ServiceOp
     parseFailure: () => parseFailures++,
     now: clock.now,
   });
-  const connectors = await createConnectors(config, contextFor);
+  const connectors = await (options.createConnectors ?? createConnectors)(config, contextFor);
   setChannels(connectors, config);
 
   let configProblem: string | undefined;
