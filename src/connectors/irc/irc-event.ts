@@ -64,7 +64,7 @@ export function parseIrcEvent(
     prefix: parts.prefix === '' ? undefined : parts.prefix,
     tags: tags && parts.tags !== '' ? tags : undefined,
   };
-  if (rebuildIrcLine(event) !== line) event.raw = line;
+  if (event.type === 'raw' || rebuildIrcLine(event) !== line) event.raw = line;
   const ranked = !unsampled && event.type === undefined && view.isModerator(event.channel, nick);
   return { event, timeMs, identity: id ?? '', unsampled: unsampled || ranked };
 }
