@@ -111,6 +111,8 @@ function classify(thrown: unknown, nowMs: number): S3ErrorCode {
   const error = (thrown ?? {}) as Thrown;
   const status = error.$metadata?.httpStatusCode;
   if (status === 403 && isSkewed(error, nowMs)) return 'clock_skew';
+  // The SDK calls a reset connection a timeout.
+  if (/^(ECONNRESET|EPIPE)$/.test(error.code ?? '')) return 'unreachable';
   const named = BY_NAME[error.name ?? ''] ?? BY_NAME[error.Code ?? ''];
   if (named) return named;
   if (status !== undefined && status >= 300) {

@@ -14,7 +14,6 @@ import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -38,6 +37,8 @@ import { fromMetadata, toMetadata } from './segment-metadata.ts';
 export interface S3ObjectStoreOptions extends S3ClientOptions {
   log: Logger;
   singlePutMaxBytes: number;
+  /** Tells how old an unfinished upload is; `Date.now` when left out. */
+  now?: () => number;
 }
 
 const PART_BYTES = 5 * 1024 * 1024;
@@ -59,9 +60,9 @@ class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #log: Logger;
   readonly #singlePutMaxBytes: number;
+  readonly #now: () => number;
   #conditionalPuts: boolean;
   #headFirst: boolean;
-  #clockCorrection: Promise<void> | undefined;
 
   constructor(s3: S3Config, profile: ProviderProfile, client: S3Client, options: S3ObjectStoreOptions) {
     this.name = `s3://${s3.bucket} (${profile.label})`;
@@ -71,6 +72,7 @@ class S3ObjectStore implements ObjectStore {
     this.#client = client;
     this.#log = options.log;
     this.#singlePutMaxBytes = options.singlePutMaxBytes;
+    this.#now = options.now ?? Date.now;
     this.#conditionalPuts = profile.conditionalPuts;
     this.#headFirst = profile.headFirst;
   }
@@ -169,7 +171,7 @@ class S3ObjectStore implements ObjectStore {
       const send = () => this.#client.send(command, { abortSignal: signal });
       const page = await this.#call('list unfinished uploads', send, signal);
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-        const ageMs = Date.now() - (Initiated?.getTime() ?? Number.POSITIVE_INFINITY);
+        const ageMs = this.#now() - (Initiated?.getTime() ?? Number.POSITIVE_INFINITY);
         if (Key === undefined || !this.#isSegment(Key) || ageMs < ORPHAN_AGE_MS) continue;
         const abort = new AbortMultipartUploadCommand({ ...this.#at(Key), UploadId });
         await this.#call(`abort ${Key}`, () => this.#client.send(abort, { abortSignal: signal }), signal);
@@ -273,40 +275,24 @@ class S3ObjectStore implements ObjectStore {
     return comparison === 'same' ? 'created' : 'conflict';
   }
 
-  /** Runs one request to its outcome: ends at once on abort, puts a wrong clock right, explains every error. */
+  /** Runs one request to its outcome: ends at once on abort, repeats it with a corrected clock, explains every error. */
   async #call<T>(what: string, request: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    try {
-      return await abortable(request(), signal);
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (thrown instanceof ChatlogError) throw thrown;
-      const error = this.#explain(thrown, what);
-      if (error.code !== 'clock_skew') throw error;
-      await abortable(this.#correctClock(), signal);
-      return await abortable(request(), signal).catch((again: unknown) => {
+    for (let attempt = 1; ; attempt++) {
+      const signedOffsetMs = this.#client.config.systemClockOffset;
+      try {
+        return await abortable(request(), signal);
+      } catch (thrown) {
         signal.throwIfAborted();
-        throw again instanceof ChatlogError ? again : this.#explain(again, what);
-      });
+        if (thrown instanceof ChatlogError) throw thrown;
+        const error = this.#explain(thrown, what, signedOffsetMs);
+        // The SDK has taken the difference from the reply's Date, but repeats only what had an error in its body.
+        if (error.code !== 'clock_skew' || attempt > 1) throw error;
+      }
     }
   }
 
-  /** The SDK takes the difference from the `Date` of a reply; one request at a time, lest corrections add up. */
-  #correctClock(): Promise<void> {
-    this.#clockCorrection ??= this.#client
-      .send(new HeadBucketCommand({ Bucket: this.#bucket }))
-      .then(
-        () => {},
-        () => {},
-      )
-      .finally(() => {
-        this.#clockCorrection = undefined;
-      });
-    return this.#clockCorrection;
-  }
-
-  #explain(thrown: unknown, what: string): S3Error {
-    const signedMs = Date.now() + this.#client.config.systemClockOffset;
-    return toS3Error(thrown, what, this.name, signedMs);
+  #explain(thrown: unknown, what: string, signedOffsetMs = this.#client.config.systemClockOffset): S3Error {
+    return toS3Error(thrown, what, this.name, Date.now() + signedOffsetMs);
   }
 }
 
