@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${...}` is what the configuration is filled in by
 /**
  * Where a configuration's channels stand in its text, and how an entry is added, changed or taken out there: block and
  * flow lists, names and mappings, lists that do not exist yet. The caller checks the outcome by parsing it.
@@ -312,5 +313,5 @@ function nameText(name: string, neighbour: Node | undefined): string {
 
 /** A `${` in a name means itself. */
 export function escapeFill(name: string): string {
-  return name.replaceAll('${', '$${');
+  return name.replaceAll('${', () => '$${');
 }

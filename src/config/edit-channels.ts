@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${...}` is what the configuration is filled in by
 /**
  * Edits the channels in a configuration's text: comments, order, quotes, blank lines and indentation stay as they
  * are. Pure: text in, text out. Every result is parsed again and compared with what was asked for, so that an
@@ -51,7 +52,7 @@ function edited(text: string, doc: Document.Parsed, platform: string, edit: Chan
   const section = plainSection(expected, path, edit);
   applyToValues(section, platform, edit, splicer);
   const result = splicer.source.result();
-  const after = parseDocument(result, { prettyErrors: false, logLevel: 'silent' });
+  const after = parseDocument(result, { prettyErrors: false, logLevel: 'error' });
   if (after.errors.length > 0 || !isDeepStrictEqual(plainValues(after), expected)) {
     throw new EditRefusal(
       'this layout (anchors, tags, explicit keys?) cannot be edited safely; edit it by hand',
@@ -129,7 +130,8 @@ function plainSection(
 }
 
 function entryName(entry: Entry | null): string {
-  return String(typeof entry === 'object' && entry !== null ? entry.name : entry);
+  const text = String(typeof entry === 'object' && entry !== null ? entry.name : entry);
+  return text.replaceAll('$${', () => '${');
 }
 
 function withSetting(entry: Entry, key: SettingKey, value: SettingValue | undefined): Entry {

@@ -46,11 +46,14 @@ export class YamlSource {
 
   /** The text with every change applied. */
   result(): string {
-    let text = this.text;
-    for (const { at, remove, insert } of this.#splices.toSorted((a, b) => b.at - a.at)) {
-      text = text.slice(0, at) + insert + text.slice(at + remove);
+    let text = '';
+    let done = 0;
+    // Of changes at one place, the one asked for first comes first.
+    for (const { at, remove, insert } of this.#splices.toSorted((a, b) => a.at - b.at)) {
+      text += this.text.slice(done, at) + insert;
+      done = at + remove;
     }
-    return text;
+    return text + this.text.slice(done);
   }
 
   replace(from: number, to: number, insert: string): void {
@@ -168,7 +171,7 @@ export class YamlSource {
     const behind = comma === undefined ? end : comma + 1;
     const rest = this.text.slice(behind, this.lineEnd(behind));
     if (this.firstInLine(start) && /^[ \t]*(#.*)?$/.test(rest)) this.removeLines(start, behind);
-    else this.replace(start, behind + /^[ \t]*/.exec(rest)![0].length, '');
+    else this.replace(start, behind + /^[ \t]*(?!#)|^/.exec(rest)![0].length, '');
   }
 
   /** The comma that follows an item of a flow collection. */

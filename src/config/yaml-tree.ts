@@ -62,7 +62,7 @@ export function parseYaml(
     prettyErrors: false,
     // Duplicates are found in `readTree`, in linear time.
     uniqueKeys: false,
-    logLevel: 'silent',
+    logLevel: 'error',
     keepSourceTokens: options.keepSourceTokens ?? false,
   });
   const problems = [...doc.errors, ...doc.warnings].slice(0, LIMITS.problems + 1).map((error): Problem => {
