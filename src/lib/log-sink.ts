@@ -119,7 +119,10 @@ export class LogSink {
  */
 function openWithoutBlocking(fd: number): number | undefined {
   try {
-    if (!fstatSync(fd).isFIFO()) return undefined;
+    const info = fstatSync(fd);
+    // A socket (journald, a parent Node) cannot be opened again: Node's own stream switches it to non-blocking.
+    if (info.isSocket() && fd === process.stdout.fd) return undefined;
+    if (!info.isFIFO()) return undefined;
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
