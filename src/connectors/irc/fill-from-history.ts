@@ -9,7 +9,9 @@ export interface HistoryFill {
   /** Lines per request; the server's limit. */
   limit: number;
   parse(line: string): CapturedEvent;
-  sink: EventSink;
+  /** False where the line was recorded already. */
+  push(captured: CapturedEvent): boolean;
+  sink: Pick<EventSink, 'full' | 'drained'>;
   signal: AbortSignal;
 }
 
@@ -40,7 +42,7 @@ export async function fillFromHistory(fill: HistoryFill): Promise<HistoryFillRes
     await yieldToLive(undefined, { signal });
     if (fill.sink.full) await fill.sink.drained(signal);
     const events = answer.lines.map((line) => fill.parse(line));
-    for (const captured of events) if (belongs(captured, gap) && fill.sink.push(captured)) filled++;
+    for (const captured of events) if (belongs(captured, gap) && fill.push(captured)) filled++;
     const last = events.at(-1);
     if (!last || answer.lines.length < limit || last.timeMs >= gap.toMs)
       return { outcome: 'complete', filled };
