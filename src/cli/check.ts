@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { escapeControl } from '../lib/escape-control.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { attempt, type CheckResult } from './checks/check-result.ts';
@@ -105,5 +106,6 @@ function printChecks(checks: readonly CheckResult[], terminal: Terminal): void {
   const hints = checks.filter(({ hint }) => hint !== undefined);
   if (hints.length === 0) return;
   terminal.out('');
-  for (const { what, hint } of hints) terminal.out(`${terminal.style('bold', what)}: ${hint}`);
+  for (const { what, hint } of hints)
+    terminal.out(`${terminal.style('bold', what)}: ${escapeControl(hint!)}`);
 }

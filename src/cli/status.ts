@@ -1,6 +1,7 @@
 import type { ChannelReport, StatusReport } from '../api/status.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { errorText } from '../lib/errors.ts';
+import { escapeControl } from '../lib/escape-control.ts';
 import { EXIT } from './exit-code.ts';
 import { formatBytes, formatDuration } from './format.ts';
 import { printProblems } from './open-config.ts';
@@ -78,7 +79,7 @@ function printReport(report: StatusReport, terminal: Terminal, nowMs: number): v
     `${terminal.style('bold', name)} ${report.version}, ${health}, up ${formatDuration(report.uptimeSeconds)}`,
   );
   for (const [component, { ok, detail }] of Object.entries(report.components)) {
-    if (!ok) terminal.out(`${terminal.style('red', component)}: ${detail}`);
+    if (!ok) terminal.out(`${terminal.style('red', component)}: ${escapeControl(detail)}`);
   }
   terminal.out('');
   if (report.channels.length === 0) terminal.out('No channels yet: chatlog channels add NAME');
@@ -86,7 +87,7 @@ function printReport(report: StatusReport, terminal: Terminal, nowMs: number): v
   terminal.out('');
   terminal.out(connectionTable(report, terminal, nowMs));
   terminal.out('');
-  terminal.out(summary(report));
+  terminal.out(escapeControl(summary(report), { keepLines: true }));
 }
 
 /** What needs a person's eye first. */

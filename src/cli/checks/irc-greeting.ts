@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { ChatlogError } from '../../lib/errors.ts';
 
 export interface Endpoint {
   host: string;
@@ -29,10 +30,15 @@ export async function greet<T>(
 ): Promise<T> {
   if (isIP(endpoint.host) === 0) await Promise.race([lookup(endpoint.host), rejectOnAbort(signal)]);
   const socket = open(endpoint);
-  const destroy = () => socket.destroy(signal.reason);
+  let stage: Stage = 'connecting';
+  socket.once('connect', () => {
+    stage = endpoint.tls ? 'securing' : 'greeting';
+  });
+  const destroy = () => socket.destroy(noAnswer(stage));
   signal.addEventListener('abort', destroy, { once: true });
   try {
     await once(socket, endpoint.tls ? 'secureConnect' : 'connect');
+    stage = 'greeting';
     const send = (line: string) => void socket.write(`${line}\r\n`);
     for (const line of lines) send(line);
     return await readUntil(socket, (line) => verdict(line, send));
@@ -41,6 +47,28 @@ export async function greet<T>(
     socket.on('error', () => {});
     socket.end('QUIT\r\n');
     setTimeout(() => socket.destroy(), 500).unref();
+  }
+}
+
+type Stage = 'connecting' | 'securing' | 'greeting';
+
+/** How far it came tells what to look at. */
+function noAnswer(stage: Stage): ChatlogError {
+  switch (stage) {
+    case 'connecting':
+      return new ChatlogError('no_answer', 'no connection in time', {
+        hint: 'check host, port and firewalls',
+      });
+    case 'securing':
+      return new ChatlogError('no_answer', 'connected, but no TLS handshake in time', {
+        hint: 'that port may not speak TLS: set "tls: false", or use the TLS port',
+      });
+    case 'greeting':
+      return new ChatlogError('no_answer', 'connected, but no greeting in time', {
+        hint: 'is that a chat server, and does the port want TLS ("tls: true")?',
+      });
+    default:
+      return stage satisfies never;
   }
 }
 
