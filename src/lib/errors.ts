@@ -25,5 +25,7 @@ export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as { code?: unknown }).code;
   const text = error.message || error.name;
-  return typeof code === 'string' && !text.includes(code) ? `${text} (${code})` : text;
+  // Codes of our own are for programs; the system's (`ECONNREFUSED`) are what people search for.
+  const isSystemCode = typeof code === 'string' && /^[A-Z0-9_]+$/.test(code);
+  return isSystemCode && !text.includes(code) ? `${text} (${code})` : text;
 }

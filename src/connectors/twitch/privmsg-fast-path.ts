@@ -4,8 +4,8 @@
  * sorted tags are the rebuilt order, and every value goes back as it came. Anything else is left to the general
  * parser; `twitch-line.test.ts` holds both against each other.
  *
- * Consecutive lines have the same tags in the same order, so the last order seen is tried first: its keys are
- * compared in place rather than cut out, hashed and interned for every line.
+ * Most lines have the same few orders of tags, so those seen lately are tried first: their keys are compared in place
+ * rather than cut out, hashed and interned for every line.
  */
 import type { CapturedEvent, ChatEvent, Emote } from '../../event.ts';
 import { formatTimestamp, isCredible } from '../../lib/timestamp.ts';
@@ -46,7 +46,9 @@ interface TagOrder {
   members: number[];
 }
 
-let lastOrder: TagOrder | undefined;
+/** The orders seen lately, the last one first. */
+const orders: TagOrder[] = [];
+const ORDERS_MAX = 8;
 const members: string[] = new Array(MEMBER_TAGS.length).fill('');
 
 /** Undefined where the line is not of the plain kind. Not re-entrant, as nothing in a parser is. */
@@ -138,33 +140,43 @@ export function isModeratorBadge(badge: string): boolean {
 
 /** Fills {@link members} and returns the other tags. Undefined where the tags are not sorted, whole and plain. */
 function readTags(line: string, end: number): Record<string, string> | undefined {
-  const order = lastOrder !== undefined && follows(line, end, lastOrder) ? lastOrder : learnOrder(line, end);
+  for (let index = 0; index < orders.length; index++) {
+    const order = orders[index]!;
+    const tags = readTagsInOrder(line, end, order);
+    if (!tags) continue;
+    if (index > 0) {
+      orders.splice(index, 1);
+      orders.unshift(order);
+    }
+    return tags;
+  }
+  const order = learnOrder(line, end);
   if (!order) return undefined;
-  lastOrder = order;
-  members.fill('');
+  if (orders.length === ORDERS_MAX) orders.pop();
+  orders.unshift(order);
+  return readTagsInOrder(line, end, order);
+}
+
+/** Undefined where the line has other tags, or in another order. */
+function readTagsInOrder(line: string, end: number, order: TagOrder): Record<string, string> | undefined {
+  const { keys, keysEq, members: memberOf } = order;
   const tags: Record<string, string> = {};
+  members.fill('');
   let position = 1;
-  for (let index = 0; index < order.keys.length; index++) {
-    const valueStart = position + order.keysEq[index]!.length;
+  for (let index = 0; index < keys.length; index++) {
+    const keyEq = keysEq[index]!;
+    if (!line.startsWith(keyEq, position)) return undefined;
+    const valueStart = position + keyEq.length;
     let valueEnd = line.indexOf(';', valueStart);
     if (valueEnd < 0 || valueEnd > end) valueEnd = end;
     const value = line.slice(valueStart, valueEnd);
-    const member = order.members[index]!;
-    if (member === NOT_A_MEMBER || value === '') tags[order.keys[index]!] = value;
+    const member = memberOf[index]!;
+    // An empty tag stays among the tags.
+    if (member === NOT_A_MEMBER || value === '') tags[keys[index]!] = value;
     else members[member] = value;
     position = valueEnd + 1;
   }
-  return tags;
-}
-
-function follows(line: string, end: number, order: TagOrder): boolean {
-  let position = 1;
-  for (const key of order.keysEq) {
-    if (position >= end || !line.startsWith(key, position)) return false;
-    const next = line.indexOf(';', position + key.length);
-    position = next < 0 || next > end ? end + 1 : next + 1;
-  }
-  return position === end + 1;
+  return position === end + 1 ? tags : undefined;
 }
 
 function learnOrder(line: string, end: number): TagOrder | undefined {
