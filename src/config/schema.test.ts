@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+
+interface Node {
+  type?: string;
+  default?: unknown;
+  properties?: Record<string, Node>;
+  additionalProperties?: Node | boolean;
+}
+
+/** Every key that is no mapping, with its default as JSON. */
+function leaves(node: Node, path: string): [key: string, standard: string][] {
+  if (node.properties) {
+    return Object.entries(node.properties).flatMap(([key, child]) =>
+      leaves(child, path === '' ? key : `${path}.${key}`),
+    );
+  }
+  if (typeof node.additionalProperties === 'object') return leaves(node.additionalProperties, '');
+  // Zod leaves out the default of a list whose items are transformed.
+  if (node.type === 'array') return [[path, '`[]`']];
+  return [[path, node.default === undefined ? '' : `\`${JSON.stringify(node.default)}\``]];
+}
+
+it('docs/configuration.md names every key with its default, and no other key', () => {
+  const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+  const rows = [...text.split('## Top level')[1]!.matchAll(/^\| `([^`]+)` \| (.*?) ?\| /gm)].map(
+    ([, key, standard]) => [key, standard],
+  );
+  const schema = z.toJSONSchema(configSchema, { io: 'input' }) as Node;
+  expect(rows.sort()).toEqual(leaves(schema, '').sort());
+});
