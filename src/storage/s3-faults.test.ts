@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testAuthority } from '../../test/support/certificates.ts';
 import { type Fault, type FaultFront, startFaultFront } from '../../test/support/fault-front.ts';
 import { startS3, type TestS3 } from '../../test/support/s3-server.ts';
 import { collect, memoryLogger, sampleLines, writeObjectBody } from '../../test/support/segments.ts';
@@ -229,6 +230,24 @@ test('a server whose clock makes no sense is told as such', async () => {
   });
   front.faults.length = 0;
   expect(await it.store.put(key, it.body, never)).toBe('created');
+});
+
+test('a certificate is trusted where tls_ca_file says so, and only there', async () => {
+  const authority = await testAuthority();
+  const secure = await startFaultFront(server.endpoint, await authority.issue(['localhost']));
+  try {
+    const endpoint = secure.url;
+    await using distrusting = await bench({ s3: { endpoint } });
+    await expect(distrusting.store.put(key, distrusting.body, never)).rejects.toMatchObject({
+      code: 'tls_error',
+      hint: expect.stringContaining('tls_ca_file'),
+    });
+    await using trusting = await bench({ s3: { endpoint, tls_ca_file: authority.caFile } });
+    expect(await trusting.store.put(key, trusting.body, never)).toBe('created');
+    await expectStored(trusting);
+  } finally {
+    await secure.close();
+  }
 });
 
 const large = (): { lines: Buffer; plain: boolean } => ({ lines: sampleLines(70_000), plain: true });

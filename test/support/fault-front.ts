@@ -3,6 +3,7 @@
  * matches, `times` times; everything else passes through unchanged.
  */
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 
@@ -46,23 +47,28 @@ export interface FaultFront {
   close(): Promise<void>;
 }
 
-export async function startFaultFront(upstream: string): Promise<FaultFront> {
+/** @param tls certificate and key (PEM), to speak TLS */
+export async function startFaultFront(
+  upstream: string,
+  tls?: { cert: string; key: string },
+): Promise<FaultFront> {
   const agent = new Agent({ keepAlive: true });
   const faults: Fault[] = [];
   const log: string[] = [];
   let inFlight = 0;
   let peak = 0;
-  const server = createServer((incoming, outgoing) => {
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     log.push(`${incoming.method} ${incoming.url}`);
     inFlight++;
     peak = Math.max(peak, inFlight);
     outgoing.once('close', () => inFlight--);
     serve(takeFault(faults, incoming), incoming, outgoing, new URL(upstream), agent);
-  });
+  };
+  const server = tls ? createTlsServer(tls, onRequest) : createServer(onRequest);
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     faults,
     log,
     peakInFlight: () => peak,
