@@ -7,6 +7,7 @@
  */
 import type { BackfillOutcome, CapturedEvent } from '../event.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
+import { BackgroundWork } from './background-work.ts';
 import { liveOn, pendingOn, type Refusal } from './channel-feed.ts';
 import { ChannelTable } from './channel-table.ts';
 import type {
@@ -69,31 +70,31 @@ export class FeedConnector implements Connector {
   readonly #context: ConnectorContext;
   readonly #options: FeedConnectorOptions;
   readonly #table: ChannelTable;
-  readonly #fills = new Set<Promise<void>>();
+  readonly #work: BackgroundWork;
   #connection: FeedConnection | undefined;
   #connections = 0;
   #paused = false;
   #lastHeardMs = 0;
   #status: Pick<ConnectionStatus, 'state' | 'reason'> = { state: 'connecting' };
-  #signal: AbortSignal | undefined;
 
   constructor(source: FeedPlatform, context: ConnectorContext, options: FeedConnectorOptions) {
     this.platform = source.platform;
     this.#source = source;
     this.#context = context;
     this.#options = options;
+    this.#work = new BackgroundWork((error) => context.log.error({ err: error }, 'backfill failed'));
     this.#table = new ChannelTable({
       coverage: context.coverage,
       backoff: options.backoff,
       limitMs: LIMIT_MS,
       heardAtMs: () => this.#lastHeardMs,
-      gap: (gap) => this.#track((signal) => this.#fill(gap, signal)),
+      gap: (gap) => this.#work.begin((signal) => this.#fill(gap, signal)),
       now: context.now,
     });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
+    this.#work.start(signal);
     const timer = setInterval(() => this.#tick(), this.#options.tickMs ?? 1000);
     const ended = ({ error, waitMs }: { error: unknown; waitMs: number }) => {
       this.#status = { state: 'waiting', reason: errorText(error) };
@@ -110,7 +111,7 @@ export class FeedConnector implements Connector {
       clearInterval(timer);
       this.#status = { state: 'closed' };
     }
-    await Promise.allSettled(this.#fills);
+    await this.#work.ended();
   }
 
   setChannels(specs: readonly ChannelSpec[]): void {
@@ -213,15 +214,5 @@ export class FeedConnector implements Connector {
     const outcome = this.#source.history ? await this.#source.history(gap, take, signal) : 'none';
     await sink.recorded(signal);
     coverage.closeGap(gap, outcome, filled);
-  }
-
-  #track(work: (signal: AbortSignal) => Promise<void>): void {
-    const signal = this.#signal;
-    if (!signal || signal.aborted) return;
-    const running = work(signal).catch((error) => {
-      if (!signal.aborted) this.#context.log.error({ err: error }, 'backfill failed');
-    });
-    this.#fills.add(running);
-    void running.finally(() => this.#fills.delete(running));
   }
 }

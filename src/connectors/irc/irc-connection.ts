@@ -18,6 +18,7 @@ import { CapRequest } from './cap-request.ts';
 import { ircCommand } from './irc-command.ts';
 import { type Endpoint, IrcTransport, type TransportReceiver } from './irc-transport.ts';
 import type { OddReason } from './line-splitter.ts';
+import { PingWatchdog } from './ping-watchdog.ts';
 
 export interface IrcConnectionOptions extends Endpoint {
   nick: string;
@@ -80,7 +81,6 @@ export class IrcConnection {
   readonly #ended = new AbortController();
   readonly #caps: CapRequest;
   #transport: IrcTransport | undefined;
-  #timers: NodeJS.Timeout[] = [];
   #state: 'new' | 'connecting' | 'open' | 'closed' = 'new';
   #registered = false;
   #nickAttempts = 0;
@@ -88,8 +88,7 @@ export class IrcConnection {
   #refused: string | undefined;
   #endCause: string | undefined;
   #heardAtMs = 0;
-  #quietSinceMs = 0;
-  #pingedAtMs: number | undefined;
+  #watchdog: PingWatchdog | undefined;
   #paused = false;
 
   constructor(options: IrcConnectionOptions, handler: IrcLineHandler) {
@@ -137,13 +136,12 @@ export class IrcConnection {
     const abort = () => this.close('stopped');
     signal.addEventListener('abort', abort, { once: true });
     const timeoutMs = this.#options.registerTimeoutMs ?? REGISTER_TIMEOUT_MS;
-    this.#after(timeoutMs, () => {
-      if (this.#state === 'connecting') this.close(`not registered within ${timeoutMs / 1000} s`);
-    });
+    const timer = setTimeout(() => this.close(`not registered within ${timeoutMs / 1000} s`), timeoutMs);
     this.#connect();
     try {
       await this.#opened.promise;
     } finally {
+      clearTimeout(timer);
       signal.removeEventListener('abort', abort);
     }
   }
@@ -218,8 +216,7 @@ export class IrcConnection {
     return {
       heard: () => {
         this.#heardAtMs = this.#options.now();
-        this.#quietSinceMs = performance.now();
-        this.#pingedAtMs = undefined;
+        this.#watchdog?.heard();
       },
       line: (text) => {
         const command = ircCommand(text);
@@ -285,8 +282,13 @@ export class IrcConnection {
     this.#state = 'open';
     this.#caps.stop();
     const { pingAfterMs, pingTimeoutMs } = this.#options;
-    const everyMs = Math.min(1000, Math.max(10, Math.min(pingAfterMs, pingTimeoutMs) / 4));
-    this.#timers.push(setInterval(() => this.#watch(), everyMs));
+    this.#watchdog = new PingWatchdog({
+      pingAfterMs,
+      pingTimeoutMs,
+      ping: () => this.send('PING :chatlog'),
+      giveUp: () => this.close(`no answer to a PING for ${pingTimeoutMs / 1000} s`),
+    });
+    if (this.#paused) this.#watchdog.suspend();
     this.#opened.resolve();
   }
 
@@ -295,49 +297,25 @@ export class IrcConnection {
     if (!this.#registered && next) this.#client.changeNick(next(++this.#nickAttempts));
   }
 
-  /** The dead-socket watchdog. */
-  #watch(): void {
-    const nowMs = performance.now();
-    if (this.#paused) {
-      this.#quietSinceMs = nowMs;
-      this.#pingedAtMs = undefined;
-    } else if (this.#pingedAtMs !== undefined) {
-      // After a stall of this process the answer may lie unread in the socket: look once more after reading.
-      if (nowMs - this.#pingedAtMs >= this.#options.pingTimeoutMs)
-        setImmediate(() => this.#giveUpIfStillQuiet());
-    } else if (nowMs - this.#quietSinceMs >= this.#options.pingAfterMs) {
-      this.#pingedAtMs = nowMs;
-      this.send('PING :chatlog');
-    }
-  }
-
-  #giveUpIfStillQuiet(): void {
-    if (this.#pingedAtMs === undefined || this.#paused) return;
-    this.close(`no answer to a PING for ${this.#options.pingTimeoutMs / 1000} s`);
-  }
-
   #pause(): void {
     if (this.#paused || this.#state === 'closed') return;
     this.#paused = true;
+    this.#watchdog?.suspend();
     this.#transport?.pause();
     this.#options.sink.drained(this.#ended.signal).then(
       () => {
         this.#paused = false;
-        this.#quietSinceMs = performance.now();
+        this.#watchdog?.resume();
         this.#transport?.resume();
       },
       () => undefined,
     );
   }
 
-  #after(ms: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, ms));
-  }
-
   #end(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#watchdog?.[Symbol.dispose]();
     this.#caps.stop();
     this.#ended.abort();
     const lastWords = this.#registered || !this.#lastNotice ? '' : ` (${this.#lastNotice})`;

@@ -10,6 +10,7 @@
 import type { IrcNetworkConfig } from '../../config/schema.ts';
 import type { CapturedEvent } from '../../event.ts';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
+import { BackgroundWork } from '../background-work.ts';
 import { liveOn, pendingOn } from '../channel-feed.ts';
 import { ChannelTable } from '../channel-table.ts';
 import type {
@@ -64,14 +65,13 @@ export class IrcConnector implements Connector {
   readonly #timing: IrcTiming;
   readonly #random: () => number;
   readonly #table: ChannelTable;
-  readonly #fills = new Set<Promise<void>>();
+  readonly #work: BackgroundWork;
   #session: IrcSession | undefined;
   /** Names the session in the table. */
   #sessionId = '';
   #sessions = 0;
   #status: Pick<ConnectionStatus, 'state' | 'reason'> = { state: 'connecting' };
   #lastHeardMs = 0;
-  #signal: AbortSignal | undefined;
   #changed = Promise.withResolvers<void>();
 
   constructor(
@@ -85,18 +85,19 @@ export class IrcConnector implements Connector {
     this.#context = context;
     this.#timing = { ...TIMING, ...options.timing };
     this.#random = options.random ?? Math.random;
+    this.#work = new BackgroundWork((error) => context.log.error({ err: error }, 'backfill failed'));
     this.#table = new ChannelTable({
       coverage: context.coverage,
       backoff: { ...this.#backoff(), minMs: 5 * this.#backoff().minMs },
       limitMs: this.#timing.limitMs,
       heardAtMs: () => this.#heardAtMs(),
-      gap: (gap) => this.#track((signal) => this.#fill(gap, signal)),
+      gap: (gap) => this.#work.begin((signal) => this.#fill(gap, signal)),
       now: context.now,
     });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
+    this.#work.start(signal);
     const timer = setInterval(() => this.#tick(), this.#timing.tickMs);
     const ended = (ending: Ending) => this.#ended(ending);
     try {
@@ -109,7 +110,7 @@ export class IrcConnector implements Connector {
       clearInterval(timer);
       this.#status = { state: 'closed' };
     }
-    await Promise.allSettled(this.#fills);
+    await this.#work.ended();
   }
 
   setChannels(specs: readonly ChannelSpec[]): void {
@@ -280,16 +281,5 @@ export class IrcConnector implements Connector {
 
   #heardAtMs(): number {
     return this.#session?.connection.lastHeardMs || this.#lastHeardMs;
-  }
-
-  /** Work beside the connection, ended by abort. */
-  #track(work: (signal: AbortSignal) => Promise<void>): void {
-    const signal = this.#signal;
-    if (!signal || signal.aborted) return;
-    const running = work(signal).catch((error) => {
-      if (!signal.aborted) this.#context.log.error({ err: error }, 'backfill failed');
-    });
-    this.#fills.add(running);
-    void running.finally(() => this.#fills.delete(running));
   }
 }

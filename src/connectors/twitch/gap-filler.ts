@@ -5,6 +5,7 @@
  */
 import { setImmediate as yieldToLive } from 'node:timers/promises';
 import type { BackfillOutcome, CapturedEvent } from '../../event.ts';
+import { formatTimestamp, isCredible } from '../../lib/timestamp.ts';
 import type { ConnectorContext, Gap } from '../connector.ts';
 import { LIMIT, type RecentMessages } from './recent-messages.ts';
 import { parseTwitchLine } from './twitch-line.ts';
@@ -27,10 +28,6 @@ export class GapFiller {
   constructor(context: ConnectorContext, history: ChannelHistory | undefined) {
     this.#context = context;
     this.#history = history;
-  }
-
-  get enabled(): boolean {
-    return this.#history !== undefined;
   }
 
   /** Fills and closes the gap. On abort it is left open: the next start finds it again. */
@@ -88,18 +85,34 @@ export class GapFiller {
   }
 
   #parse(line: string): CapturedEvent {
-    const captured = parseTwitchLine(line, this.#context.now(), 'backfill');
+    const nowMs = this.#context.now();
+    const captured = parseTwitchLine(line, nowMs, 'backfill');
     if (captured.event.type === 'raw') this.#context.parseFailure();
-    return captured;
+    // Fetched twice (a gap that opened again), it is still the same line: the service's own time tells it from others.
+    const identity = captured.identity === '' ? `history ${line}` : captured.identity;
+    const timeMs = line.includes('tmi-sent-ts=') ? undefined : serviceTime(line, nowMs);
+    if (timeMs === undefined) return { ...captured, identity };
+    return {
+      ...captured,
+      identity,
+      timeMs,
+      event: { ...captured.event, timestamp: formatTimestamp(timeMs) },
+    };
   }
 
   /**
-   * Only what can be told from what we have: within the gap everything, around it what has an identity. A line of
-   * another channel is a service gone astray.
+   * Only what can be told from what we have: within the gap everything, around it what has an identity of its own. A
+   * line of another channel is a service gone astray.
    */
   #belongs({ event, timeMs, identity }: CapturedEvent, gap: Gap): boolean {
     if (event.channel !== gap.channel) return false;
-    if (identity === '') return timeMs > gap.fromMs && timeMs < gap.toMs;
+    if (identity.startsWith('history ')) return timeMs > gap.fromMs && timeMs < gap.toMs;
     return timeMs >= gap.fromMs - MARGIN_MS && timeMs <= gap.toMs + MARGIN_MS;
   }
+}
+
+/** When the service got a line: the only time that lines without one of Twitch's (NOTICE, ROOMSTATE) have. */
+function serviceTime(line: string, nowMs: number): number | undefined {
+  const ms = Number(/^@(?:[^ ]*;)?rm-received-ts=(\d{12,15})[; ]/.exec(line)?.[1]);
+  return isCredible(ms, nowMs) ? ms : undefined;
 }

@@ -6,8 +6,9 @@ import { configSchema } from '../../config/schema.ts';
 import { type FakeContext, fakeContext } from '../testing/fakes.ts';
 import { runConnector } from '../testing/run-connector.ts';
 import { LIMIT } from './recent-messages.ts';
-import { TwitchConnector, type TwitchTiming } from './twitch-connector.ts';
+import { TwitchConnector } from './twitch-connector.ts';
 import { rebuildTwitchLine } from './twitch-line.ts';
+import type { TwitchTiming } from './twitch-timing.ts';
 
 const FAST: Partial<TwitchTiming> = {
   tickMs: 20,

@@ -7,9 +7,9 @@
  *
  * Facts: https://dev.twitch.tv/docs/chat/irc
  */
-import { readFile } from 'node:fs/promises';
 import type { TwitchConfig } from '../../config/schema.ts';
 import type { CapturedEvent } from '../../event.ts';
+import { BackgroundWork } from '../background-work.ts';
 import { liveOn, pendingOn } from '../channel-feed.ts';
 import { ChannelTable } from '../channel-table.ts';
 import type {
@@ -23,44 +23,17 @@ import { IrcConnection } from '../irc/irc-connection.ts';
 import type { OddReason } from '../irc/line-splitter.ts';
 import { oddLine } from '../irc/odd-line.ts';
 import { parseTags, prefixNick, splitIrcLine } from '../irc-line.ts';
-import { ConnectionPool, type Link, type Slot } from './connection-pool.ts';
+import { ConnectionPool } from './connection-pool.ts';
 import { GapFiller } from './gap-filler.ts';
+import { GhostJoins } from './ghost-joins.ts';
 import { JoinQueue } from './join-queue.ts';
 import { Overlaps } from './overlap.ts';
 import { RecentMessagesClient, type RecentMessagesOptions } from './recent-messages.ts';
 import { isTwitchLogin, refusalOf } from './refusals.ts';
-import { SilenceWatch } from './silence-watch.ts';
+import type { Link, Slot } from './slot.ts';
 import { parseTwitchLine } from './twitch-line.ts';
-
-/** What no configuration needs to change; tests do. */
-export interface TwitchTiming {
-  /** Timeouts, pauses and silences are looked after so often. */
-  tickMs: number;
-  registerTimeoutMs: number;
-  /** Capabilities are asked for anew after so long. */
-  capFallbackMs: number;
-  /** Pause after `msg_concurrent_channel_limit_reached`. */
-  limitMs: number;
-  /** A replaced connection lives on for so long at most. */
-  overlapMaxMs: number;
-  /** It stays for so long after its last channel has moved: its lines may come later than the same time's elsewhere. */
-  overlapLingerMs: number;
-  joinWindowMs: number;
-  ghostMinSilenceMs: number;
-  ghostIntervals: number;
-}
-
-export const TWITCH_TIMING: TwitchTiming = {
-  tickMs: 1000,
-  registerTimeoutMs: 20_000,
-  capFallbackMs: 3000,
-  limitMs: 10 * 60_000,
-  overlapMaxMs: 2 * 60_000,
-  overlapLingerMs: 3000,
-  joinWindowMs: 10_500,
-  ghostMinSilenceMs: 5 * 60_000,
-  ghostIntervals: 30,
-};
+import { twitchLogin } from './twitch-login.ts';
+import { TWITCH_TIMING, type TwitchTiming } from './twitch-timing.ts';
 
 export interface TwitchConnectorOptions {
   timing?: Partial<TwitchTiming>;
@@ -73,8 +46,6 @@ const PROTOCOL = new Set(
   'PING PONG CAP RECONNECT GLOBALUSERSTATE USERSTATE 001 002 003 004 353 366 372 375 376'.split(' '),
 );
 
-const REQUIRED_CAPS = ['twitch.tv/tags', 'twitch.tv/commands'];
-
 export class TwitchConnector implements Connector {
   readonly platform = 'twitch';
   readonly #config: TwitchConfig;
@@ -84,14 +55,12 @@ export class TwitchConnector implements Connector {
   readonly #table: ChannelTable;
   readonly #pool: ConnectionPool;
   readonly #queue: JoinQueue;
-  readonly #silence: SilenceWatch;
+  readonly #ghosts: GhostJoins;
   readonly #overlaps: Overlaps;
   readonly #filler: GapFiller;
   readonly #links = new Map<string, { link: Link; slot: Slot }>();
   readonly #invalid = new Map<string, ChannelStatus>();
-  /** Channels that were moved on suspicion, and when they were last heard, ms since the epoch. */
-  readonly #suspected = new Map<string, number>();
-  readonly #fills = new Set<Promise<void>>();
+  readonly #work: BackgroundWork;
   #signal: AbortSignal | undefined;
 
   constructor(config: TwitchConfig, context: ConnectorContext, options: TwitchConnectorOptions = {}) {
@@ -104,12 +73,13 @@ export class TwitchConnector implements Connector {
       maxMs: config.backoff.max_seconds * 1000,
       random: this.#random,
     };
+    this.#work = new BackgroundWork((error) => context.log.error({ err: error }, 'backfill failed'));
     this.#table = new ChannelTable({
       coverage: context.coverage,
       backoff: { ...backoff, minMs: backoff.minMs * 5 },
       limitMs: this.#timing.limitMs,
       heardAtMs: (link) => this.#links.get(link)?.link.connection.lastHeardMs ?? 0,
-      gap: (gap) => this.#track((signal) => this.#filler.fill(gap, signal)),
+      gap: (gap) => this.#work.begin((signal) => this.#filler.fill(gap, signal)),
       now: context.now,
     });
     this.#pool = new ConnectionPool({
@@ -127,16 +97,23 @@ export class TwitchConnector implements Connector {
       windowMs: this.#timing.joinWindowMs,
       sent: (channel, target) => this.#sent(channel, target.id),
     });
-    this.#silence = new SilenceWatch({
-      minSilenceMs: this.#timing.ghostMinSilenceMs,
-      intervals: this.#timing.ghostIntervals,
-    });
     this.#overlaps = new Overlaps(`${context.now().toString(36)}${this.#random().toString(36).slice(2, 8)}`);
     const { enabled, url } = config.backfill;
     this.#filler = new GapFiller(
       context,
       enabled ? new RecentMessagesClient({ url, ...options.recentMessages }) : undefined,
     );
+    this.#ghosts = new GhostJoins({
+      context,
+      filler: this.#filler,
+      minSilenceMs: this.#timing.ghostMinSilenceMs,
+      intervals: this.#timing.ghostIntervals,
+      heardAtMs: (channel) => {
+        const feed = this.#table.get(channel)?.feed;
+        const link = feed && this.#links.get(liveOn(feed) ?? '')?.link;
+        return link && (() => link.connection.lastHeardMs);
+      },
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -144,6 +121,7 @@ export class TwitchConnector implements Connector {
     signal.addEventListener('abort', () => stopped.resolve(), { once: true });
     if (signal.aborted) return;
     this.#signal = signal;
+    this.#work.start(signal);
     this.#pool.start(signal);
     const timer = setInterval(() => this.#tick(), this.#timing.tickMs);
     try {
@@ -153,7 +131,7 @@ export class TwitchConnector implements Connector {
       this.#queue[Symbol.dispose]();
     }
     await this.#pool.ended();
-    await Promise.allSettled(this.#fills);
+    await this.#work.ended();
   }
 
   setChannels(specs: readonly ChannelSpec[]): void {
@@ -161,13 +139,10 @@ export class TwitchConnector implements Connector {
     for (const { name } of specs) {
       if (!isTwitchLogin(name)) this.#invalid.set(name, invalidStatus(name, this.#context.now()));
     }
-    const before = new Map([...this.#table.values()].map(({ name, feed }) => [name, feed]));
     const { added, removed } = this.#table.set(specs.filter(({ name }) => !this.#invalid.has(name)));
-    for (const { name } of removed) {
+    for (const { name, feed } of removed) {
       this.#queue.remove(name);
-      this.#silence.remove(name);
-      this.#suspected.delete(name);
-      const feed = before.get(name)!;
+      this.#ghosts.removed(name);
       for (const on of new Set([liveOn(feed), pendingOn(feed)])) {
         if (on !== undefined) this.#links.get(on)?.link.connection.send(`PART #${name}`);
       }
@@ -189,29 +164,14 @@ export class TwitchConnector implements Connector {
   }
 
   async #connect(linkId: string): Promise<IrcConnection> {
-    const { host, port, tls, tls_ca_file: caFile, oauth, username } = this.#config;
-    const token = oauth?.replace(/^oauth:/, '');
+    const { registerTimeoutMs, capFallbackMs } = this.#timing;
+    const { sink, now, log } = this.#context;
     return new IrcConnection(
-      {
-        host,
-        port,
-        tls: tls ? (caFile ? { ca: await readFile(caFile, 'utf8') } : {}) : undefined,
-        nick: token && username ? username.toLowerCase() : anonymousNick(this.#random),
-        ...(token && username ? { password: `oauth:${token}` } : {}),
-        caps: ['twitch.tv/membership'],
-        requiredCaps: REQUIRED_CAPS,
-        pingAfterMs: this.#config.ping_after_seconds * 1000,
-        pingTimeoutMs: this.#config.ping_timeout_seconds * 1000,
-        registerTimeoutMs: this.#timing.registerTimeoutMs,
-        capFallbackMs: this.#timing.capFallbackMs,
-        sink: this.#context.sink,
-        now: this.#context.now,
-      },
+      { ...(await twitchLogin(this.#config, this.#random)), registerTimeoutMs, capFallbackMs, sink, now },
       {
         line: (line, command, receivedAtMs) => this.#line(linkId, line, command, receivedAtMs),
         bytes: (bytes, reason, piece, receivedAtMs) => this.#bytes(bytes, reason, piece, receivedAtMs),
-        trouble: (error, line) =>
-          this.#context.log.warn({ err: error, line }, 'protocol line not understood'),
+        trouble: (error, line) => log.warn({ err: error, line }, 'protocol line not understood'),
       },
     );
   }
@@ -263,7 +223,7 @@ export class TwitchConnector implements Connector {
   #line(linkId: string, line: string, command: string, receivedAtMs: number): void {
     if (command !== 'PRIVMSG' && this.#isProtocol(linkId, line, command)) return;
     const captured = this.#parse(line, receivedAtMs);
-    this.#silence.heard(captured.event.channel, receivedAtMs);
+    this.#ghosts.heard(captured.event.channel, receivedAtMs);
     this.#record(captured, linkId, line);
   }
 
@@ -325,7 +285,7 @@ export class TwitchConnector implements Connector {
   #confirmed(channel: string, linkId: string): void {
     const before = this.#table.get(channel)?.feed;
     if (!before || !this.#table.apply(channel, { event: 'confirmed', on: linkId })) return;
-    this.#silence.add(channel);
+    this.#ghosts.joined(channel);
     const left = liveOn(before);
     if (left === undefined || left === linkId) return;
     const old = this.#links.get(left);
@@ -333,7 +293,10 @@ export class TwitchConnector implements Connector {
     const now = this.#links.get(linkId);
     if (now?.slot === old.slot) this.#retireIfEmpty(old.link, old.slot);
     else old.link.connection.send(`PART #${channel}`);
-    this.#settleSuspicion(channel, old.slot);
+    this.#pool.closeIfEmpty(old.slot);
+    const silentSinceMs = this.#ghosts.moved(channel);
+    if (silentSinceMs === undefined) return;
+    this.#work.begin((signal) => this.#ghosts.recover(channel, silentSinceMs, signal));
   }
 
   /** A replaced connection goes when nothing depends on it any more. */
@@ -350,7 +313,7 @@ export class TwitchConnector implements Connector {
     if (!refusal || !this.#table.apply(channel, { event: 'refused', on: linkId, ...refusal })) return;
     if (this.#table.get(channel)?.feed.state !== refusal.as) return;
     this.#context.log.warn({ channel, state: refusal.as, reason: refusal.reason }, 'channel refused');
-    this.#silence.remove(channel);
+    this.#ghosts.removed(channel);
     this.#pool.remove(channel);
   }
 
@@ -365,61 +328,21 @@ export class TwitchConnector implements Connector {
       this.#table.apply(name, { event: 'due' });
       this.#enqueue(name);
     }
-    for (const channel of this.#silence.suspects(this.#context.now())) this.#suspect(channel);
+    for (const channel of this.#ghosts.suspects()) this.#suspect(channel);
   }
 
   /** A channel fell silent against its habit: joined elsewhere first, then parted here. */
   #suspect(channel: string): void {
     const feed = this.#table.get(channel)?.feed;
     if (feed?.state !== 'joined') return;
-    this.#suspected.set(channel, this.#silence.heardAtMs(channel));
     this.#context.log.debug({ channel }, 'silent against its habit: joining it on another connection');
     this.#pool.move(channel);
     this.#enqueue(channel);
-  }
-
-  /** The suspected channel has moved: was it silent, or were we not told? */
-  #settleSuspicion(channel: string, old: Slot): void {
-    const silentSinceMs = this.#suspected.get(channel);
-    this.#pool.closeIfEmpty(old);
-    if (silentSinceMs === undefined) return;
-    this.#suspected.delete(channel);
-    if (!this.#filler.enabled) return;
-    const gap = { channel, fromMs: silentSinceMs, toMs: this.#context.now(), cause: 'ghost join' };
-    this.#track(async (signal) => {
-      const { outcome, filled } = await this.#filler.recover(gap, signal);
-      if (filled === 0) return;
-      this.#context.log.warn({ channel, filled }, 'a channel was joined but not delivered (ghost join)');
-      const feed = this.#table.get(channel)?.feed;
-      const on = feed && liveOn(feed);
-      if (on === undefined) return;
-      this.#context.coverage.lost(channel, gap.fromMs, 'joined, but the platform delivered nothing');
-      const heardAtMs = () => this.#links.get(on)?.link.connection.lastHeardMs ?? 0;
-      const missed = this.#context.coverage.live(channel, heardAtMs);
-      await this.#context.sink.recorded(signal);
-      if (missed) this.#context.coverage.closeGap(missed, outcome, filled);
-    });
-  }
-
-  /** Work beside the connections, ended by abort. */
-  #track(work: (signal: AbortSignal) => Promise<void>): void {
-    const signal = this.#signal;
-    if (!signal || signal.aborted) return;
-    const running = work(signal).catch((error) => {
-      if (!signal.aborted) this.#context.log.error({ err: error }, 'backfill failed');
-    });
-    this.#fills.add(running);
-    void running.finally(() => this.#fills.delete(running));
   }
 }
 
 function channelOf(target: string | undefined): string {
   return target?.startsWith('#') ? target.slice(1) : '';
-}
-
-/** Anonymous logins: https://dev.twitch.tv/docs/irc takes `justinfan` and digits. */
-function anonymousNick(random: () => number): string {
-  return `justinfan${10_000 + Math.floor(random() * 89_999)}`;
 }
 
 function invalidStatus(channel: string, sinceMs: number): ChannelStatus {

@@ -1,0 +1,71 @@
+/**
+ * Ghost joins: a channel that is joined, on a connection that lives, and yet not delivered. A channel that falls
+ * silent against its habit is joined on another connection first and then parted on the old one; what the history
+ * service knows of the silence tells whether it was one.
+ */
+import type { ConnectorContext } from '../connector.ts';
+import type { GapFiller } from './gap-filler.ts';
+import { type SilenceOptions, SilenceWatch } from './silence-watch.ts';
+
+export interface GhostJoinsOptions extends SilenceOptions {
+  context: ConnectorContext;
+  filler: GapFiller;
+  /** Until when the channel's feed is known to be alive; undefined where it is not. */
+  heardAtMs(channel: string): (() => number) | undefined;
+}
+
+export class GhostJoins {
+  readonly #options: GhostJoinsOptions;
+  readonly #silence: SilenceWatch;
+  /** Channels under suspicion, and when they were last heard, ms since the epoch. */
+  readonly #suspected = new Map<string, number>();
+
+  constructor(options: GhostJoinsOptions) {
+    this.#options = options;
+    this.#silence = new SilenceWatch(options);
+  }
+
+  /** The channel's feed begins. */
+  joined(channel: string): void {
+    this.#silence.add(channel);
+  }
+
+  removed(channel: string): void {
+    this.#silence.remove(channel);
+    this.#suspected.delete(channel);
+  }
+
+  /** A line of the channel came. */
+  heard(channel: string, nowMs: number): void {
+    this.#silence.heard(channel, nowMs);
+  }
+
+  /** Channels to be moved now. */
+  suspects(): string[] {
+    const channels = this.#silence.suspects(this.#options.context.now());
+    for (const channel of channels) this.#suspected.set(channel, this.#silence.heardAtMs(channel));
+    return channels;
+  }
+
+  /** The channel has moved. Returns since when it was silent, where it was under suspicion; that ends the suspicion. */
+  moved(channel: string): number | undefined {
+    const sinceMs = this.#suspected.get(channel);
+    this.#suspected.delete(channel);
+    return sinceMs;
+  }
+
+  /** Fetches what was missed, and where that is anything, writes it down as a gap. Rejects on abort only. */
+  async recover(channel: string, sinceMs: number, signal: AbortSignal): Promise<void> {
+    const { context, filler, heardAtMs } = this.#options;
+    const gap = { channel, fromMs: sinceMs, toMs: context.now(), cause: 'ghost join' };
+    const { outcome, filled } = await filler.recover(gap, signal);
+    if (filled === 0) return;
+    context.log.warn({ channel, filled }, 'a channel was joined but not delivered (ghost join)');
+    const heard = heardAtMs(channel);
+    if (!heard) return;
+    context.coverage.lost(channel, sinceMs, 'joined, but the platform delivered nothing');
+    const missed = context.coverage.live(channel, heard);
+    await context.sink.recorded(signal);
+    if (missed) context.coverage.closeGap(missed, outcome, filled);
+  }
+}
