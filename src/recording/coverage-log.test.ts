@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { event, silentLog } from '../../test/support/recorder-fixture.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
+import { waitFor } from '../../test/support/wait-for.ts';
 import { EventChannel } from '../channel/event-channel.ts';
 import { RecentIdentities } from '../channel/recent-identities.ts';
 import { openSpool } from '../spool.ts';
@@ -57,6 +58,41 @@ describe('CoverageLog', () => {
         gap: { until: '2026-11-21T13:00:20.000Z', backfill: 'partial', filled: 3 },
       },
     ]);
+  });
+
+  it('tells where the last run ended before there is a recorder to ask', async () => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('x');
+    await first.log.save();
+    const spool = await openSpool(dir.path);
+    const log = new CoverageLog({
+      spool,
+      channel: first.run.channel,
+      now: () => T0,
+      certainUntilMs: () => {
+        throw new Error('the recorder is made from what is told here');
+      },
+      rotateMinutes: 60,
+      log: silentLog,
+    });
+    await log.load();
+    expect([...log.ends()]).toEqual([{ platform: 'twitch', channel: 'x', throughMs: T0 }]);
+  });
+
+  it('has a new channel on disk within a moment, so that a crash soon after leaves a gap that is known', async () => {
+    await using dir = await tempDir();
+    const stop = new AbortController();
+    const first = await startRun(dir.path, T0);
+    first.coverage.wanted('at-the-start');
+    const running = first.log.run(stop.signal);
+    const known = async () => [...(await startRun(dir.path, T0)).log.ends()].map(({ channel }) => channel);
+    await waitFor('the first is known', async () => (await known()).length === 1, { timeoutMs: 5_000 });
+    first.coverage.wanted('later');
+    await waitFor('the second is known', async () => (await known()).length === 2, { timeoutMs: 5_000 });
+    expect(await known()).toEqual(['at-the-start', 'later']);
+    stop.abort();
+    await running;
   });
 
   it('makes one gap of two losses when the first was not filled yet', async () => {

@@ -23,6 +23,9 @@ import { windowOf } from './segment-window.ts';
 /** How often the coverage is written; after a crash it is at most so much behind. */
 export const CHECKPOINT_MS = 10_000;
 
+/** A channel that is not in the file yet is written so soon: a crash before that, and its gap would not be known. */
+const NEWCOMER_CHECKPOINT_MS = 250;
+
 /** Gaps shorter than this are not worth a line: the feed's own delays are as long. */
 const GAP_MIN_MS = 1_000;
 
@@ -65,6 +68,10 @@ export class CoverageLog {
   /** By encoded platform and channel, as file names have them. */
   readonly #byFile = new Map<string, Entry>();
   #gaps = 0;
+  /** A channel is wanted that the file does not have. */
+  #hasNewcomer = false;
+  /** Brings the next checkpoint forward. */
+  #hasten: (() => void) | undefined;
 
   constructor(options: CoverageLogOptions) {
     this.#options = options;
@@ -114,7 +121,7 @@ export class CoverageLog {
   /** Every channel of the last run and until when it was certain, ms. */
   *ends(): Iterable<{ platform: string; channel: string; throughMs: number }> {
     for (const [platform, channels] of this.#platforms) {
-      for (const [channel, entry] of channels) yield { platform, channel, throughMs: this.#certain(entry) };
+      for (const [channel, { throughMs }] of channels) yield { platform, channel, throughMs };
     }
   }
 
@@ -136,18 +143,10 @@ export class CoverageLog {
     return windowOf(name.startMs, this.#options.rotateMinutes).endMs + OVERLAP_MS <= this.#certain(entry);
   }
 
-  /** Writes the file every few seconds until aborted, and once more then. */
+  /** Writes the file every few seconds, and soon after a channel came, until aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = setTimeout(done, CHECKPOINT_MS);
-        signal.addEventListener('abort', done, { once: true });
-      });
+      await this.#nextCheckpoint(signal);
       if (!signal.aborted) await this.save();
     }
   }
@@ -156,6 +155,7 @@ export class CoverageLog {
   async save(): Promise<void> {
     const { spool, log } = this.#options;
     const platforms: Record<string, Record<string, number>> = {};
+    this.#hasNewcomer = false;
     for (const [platform, channels] of this.#platforms) {
       const ends: Record<string, number> = {};
       for (const [channel, entry] of channels)
@@ -178,10 +178,33 @@ export class CoverageLog {
     }
   }
 
+  async #nextCheckpoint(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        this.#hasten = undefined;
+        resolve();
+      };
+      let timer = setTimeout(done, this.#hasNewcomer ? NEWCOMER_CHECKPOINT_MS : CHECKPOINT_MS);
+      this.#hasten = () => {
+        clearTimeout(timer);
+        timer = setTimeout(done, NEWCOMER_CHECKPOINT_MS);
+        this.#hasten = undefined;
+      };
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
   #wanted(platform: string, channel: string): void {
     const entry = this.#find(platform, channel);
-    if (entry) entry.isWanted = true;
-    else this.#put(platform, channel, { throughMs: this.#options.now(), cause: 'joining', isWanted: true });
+    if (entry) {
+      entry.isWanted = true;
+      return;
+    }
+    this.#put(platform, channel, { throughMs: this.#options.now(), cause: 'joining', isWanted: true });
+    this.#hasNewcomer = true;
+    this.#hasten?.();
   }
 
   #live(platform: string, channel: string, heardAtMs: () => number): Gap | undefined {
