@@ -36,7 +36,7 @@ test('Tigris is asked for consistency, Backblaze is asked whether the key is fre
     'X-Tigris-Consistent': 'true',
   });
   expect(providerProfile({ provider: 'b2', region: 'auto' })).toMatchObject({
-    conditionalPuts: false,
+    conditionalPuts: 'none',
     headFirst: true,
   });
 });

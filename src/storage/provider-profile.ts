@@ -18,8 +18,8 @@ export interface ProviderProfile {
   concurrencyMax: number;
   /** Sent with every request. */
   headers: Record<string, string>;
-  /** `If-None-Match: *` is understood. */
-  conditionalPuts: boolean;
+  /** Where `If-None-Match: *` is understood: for every put, for one in one go but not for one in parts, nowhere. */
+  conditionalPuts: 'all' | 'single' | 'none';
   /** Ask whether the key is taken before each put: the provider refuses or may ignore `If-None-Match`. */
   headFirst: boolean;
 }
@@ -31,7 +31,7 @@ const plain = {
   forcePathStyle: false,
   concurrencyMax: 16,
   headers: {},
-  conditionalPuts: true,
+  conditionalPuts: 'single',
   headFirst: false,
 } as const;
 
@@ -41,13 +41,14 @@ const HABITS: Record<Provider, Habits> = {
     label: 'AWS S3',
     region: (host) => /^(?:.+\.)?s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(host)?.[1] ?? 'us-east-1',
     checksums: 'WHEN_SUPPORTED',
+    conditionalPuts: 'all',
   },
   r2: { ...plain, label: 'Cloudflare R2', region: () => 'auto', concurrencyMax: 2 },
   b2: {
     ...plain,
     label: 'Backblaze B2',
     region: (host) => /^(?:.+\.)?s3\.([a-z0-9-]+)\.backblazeb2\.com$/.exec(host)?.[1] ?? 'us-west-004',
-    conditionalPuts: false,
+    conditionalPuts: 'none',
     headFirst: true,
   },
   tigris: {

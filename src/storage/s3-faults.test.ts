@@ -322,7 +322,17 @@ test('a file that changed since it was described is not stored', async () => {
   await expect(it.store.put(key, { ...it.body, description }, never)).rejects.toMatchObject({
     code: 'source_changed',
   });
+  await expect(it.store.put(key, { ...it.body, path: '/nowhere' }, never)).rejects.toMatchObject({
+    code: 'source_unreadable',
+  });
   expect(await it.bytes()).toBeUndefined();
+});
+
+test('a large file that is gone is told as such', async () => {
+  await using it = await bench({ singlePutMaxBytes: 1 });
+  await expect(it.store.put(key, { ...it.body, path: '/nowhere' }, never)).rejects.toMatchObject({
+    code: 'source_unreadable',
+  });
 });
 
 test('the headers of the provider are sent and signed', async () => {

@@ -24,8 +24,9 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type { S3Config } from '../config/schema.ts';
 import { abortable } from '../lib/abortable.ts';
-import { ChatlogError } from '../lib/errors.ts';
+import { ChatlogError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 import { objectKey } from '../segment-name.ts';
 import { compareObject } from './compare-object.ts';
 import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
@@ -61,7 +62,7 @@ class S3ObjectStore implements ObjectStore {
   readonly #log: Logger;
   readonly #singlePutMaxBytes: number;
   readonly #now: () => number;
-  #conditionalPuts: boolean;
+  #conditionalPuts: ProviderProfile['conditionalPuts'];
   #headFirst: boolean;
 
   constructor(s3: S3Config, profile: ProviderProfile, client: S3Client, options: S3ObjectStoreOptions) {
@@ -79,9 +80,7 @@ class S3ObjectStore implements ObjectStore {
 
   async put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
     for (let attempt = 1; ; attempt++) {
-      // Some servers that know the condition for a put in one go ignore it for one in parts.
-      const lookFirst = this.#headFirst || body.description.objectBytes > this.#singlePutMaxBytes;
-      const present = lookFirst ? await this.#compare(key, body, signal) : undefined;
+      const present = this.#looksFirst(body) ? await this.#compare(key, body, signal) : undefined;
       if (present) return present;
       try {
         await this.#call(`put ${key}`, () => this.#create(key, body, signal), signal);
@@ -188,6 +187,14 @@ class S3ObjectStore implements ObjectStore {
     this.#client.destroy();
   }
 
+  #goesInParts(body: ObjectBody): boolean {
+    return body.description.objectBytes > this.#singlePutMaxBytes;
+  }
+
+  #looksFirst(body: ObjectBody): boolean {
+    return this.#headFirst || (this.#conditionalPuts === 'single' && this.#goesInParts(body));
+  }
+
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: key };
   }
@@ -203,11 +210,9 @@ class S3ObjectStore implements ObjectStore {
       ...this.#at(key),
       Metadata: toMetadata(body.description),
       ContentType: contentType(key),
-      ...(this.#conditionalPuts ? { IfNoneMatch: '*' } : {}),
+      ...(this.#conditionalPuts === 'none' ? {} : { IfNoneMatch: '*' }),
     };
-    if (body.description.objectBytes > this.#singlePutMaxBytes) {
-      return this.#createInParts(input, body, signal);
-    }
+    if (this.#goesInParts(body)) return this.#createInParts(input, body, signal);
     const bytes = await readFile(body.path, { signal });
     if (bytes.length !== body.description.objectBytes) throw sourceChanged(body.path);
     await this.#client.send(new PutObjectCommand({ ...input, Body: bytes }), { abortSignal: signal });
@@ -245,8 +250,8 @@ class S3ObjectStore implements ObjectStore {
     signal.throwIfAborted();
     if (!isS3Error(thrown)) throw thrown;
     const mayRepeat = attempt < PUT_ATTEMPTS_MAX;
-    if (thrown.code === 'not_implemented' && this.#conditionalPuts) {
-      this.#conditionalPuts = false;
+    if (thrown.code === 'not_implemented' && this.#conditionalPuts !== 'none') {
+      this.#conditionalPuts = 'none';
       this.#headFirst = true;
       this.#log.info(
         { store: this.name },
@@ -284,6 +289,7 @@ class S3ObjectStore implements ObjectStore {
       } catch (thrown) {
         signal.throwIfAborted();
         if (thrown instanceof ChatlogError) throw thrown;
+        if (isFileError(thrown)) throw sourceUnreadable(thrown);
         const error = this.#explain(thrown, what, signedOffsetMs);
         // The SDK has taken the difference from the reply's Date, but repeats only what had an error in its body.
         if (error.code !== 'clock_skew' || attempt > 1) throw error;
@@ -296,8 +302,17 @@ class S3ObjectStore implements ObjectStore {
   }
 }
 
+/** As opposed to trouble with the local file. */
 function isS3Error(thrown: unknown): thrown is S3Error {
-  return thrown instanceof ChatlogError && thrown.code !== 'source_changed';
+  return thrown instanceof ChatlogError && !thrown.code.startsWith('source_');
+}
+
+function isFileError(thrown: unknown): thrown is NodeJS.ErrnoException {
+  return thrown instanceof Error && ('path' in thrown || systemErrorCode(thrown) === 'EIO');
+}
+
+function sourceUnreadable(cause: NodeJS.ErrnoException): ChatlogError {
+  return new ChatlogError('source_unreadable', errorText(cause), { retryable: true, cause });
 }
 
 function sourceChanged(path: string): ChatlogError {

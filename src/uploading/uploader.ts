@@ -11,6 +11,7 @@
  * flight ends at once, and the next start takes it up.
  */
 import { opendir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { RECORD_FORMAT_VERSION } from '../event.ts';
@@ -140,7 +141,7 @@ class SegmentUploader implements Uploader {
   async run(signal: AbortSignal): Promise<void> {
     const defect = new AbortController();
     const either = AbortSignal.any([signal, defect.signal]);
-    await emptyDirectory(this.#options.spool.path('tmp'));
+    await removeHalfWritten(this.#options.spool.path('tmp'));
     const workers = [
       this.#scanLoop(either),
       this.#sweepLoop(either),
@@ -280,7 +281,10 @@ class SegmentUploader implements Uploader {
   }
 }
 
-/** Half-written compressions of an earlier run. */
-async function emptyDirectory(path: string): Promise<void> {
-  for await (const { name } of await opendir(path)) await unlink(`${path}/${name}`).catch(() => {});
+/** Half-written compressions of an earlier run. What else lies there may be somebody's work in progress. */
+async function removeHalfWritten(directory: string): Promise<void> {
+  for await (const { name } of await opendir(directory)) {
+    const compression = parseSegmentFile(name)?.compression ?? 'none';
+    if (compression !== 'none') await unlink(join(directory, name)).catch(() => {});
+  }
 }
