@@ -20,8 +20,12 @@ export function saidOf(events: readonly ChatEvent[]): ChatEvent[] {
   return events.filter(({ type, platform_event }) => type !== 'gap' && platform_event !== 'ROOMSTATE');
 }
 
+/** Outages. The time that the first join took is no outage; on a busy machine it is long enough to be a gap, too. */
 export function gapsOf(events: readonly ChatEvent[], channel?: string): ChatEvent[] {
-  return events.filter((event) => event.type === 'gap' && (channel ?? event.channel) === event.channel);
+  return events.filter(
+    (event) =>
+      event.type === 'gap' && event.reason !== 'joining' && (channel ?? event.channel) === event.channel,
+  );
 }
 
 /** What is wrong with what was recorded of Twitch, against what was said: by id where there is one, else by line. */

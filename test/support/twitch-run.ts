@@ -1,4 +1,6 @@
 /** Chatlog on a replay server: the configuration that makes it quick, and the waits that every such test needs. */
+import type { ChatEvent } from '../../src/event.ts';
+import { compareTwitch, gapsOf, recordedIn } from './recorded.ts';
 import { type RunningChatlog, runChatlog } from './run-chatlog.ts';
 import type { TwitchServer } from './twitch-server.ts';
 
@@ -31,6 +33,7 @@ export function twitchConfig(server: TwitchServer, options: TwitchRunOptions): R
     },
     recorder: { flush_interval_seconds: 0.05, idle_seal_seconds: 1, ...options.recorder },
     upload: { backoff: { min_seconds: 0.05, max_seconds: 0.3 } },
+    log: { level: 'debug' },
     ...options.config,
   };
 }
@@ -50,10 +53,43 @@ export async function joined(chatlog: RunningChatlog, ...channels: readonly stri
   });
 }
 
-/** Resolves when so many lines have been recorded (fdatasync returned) since the start, at least. */
-export async function recorded(chatlog: RunningChatlog, lines: number): Promise<void> {
-  await chatlog.until(
-    `${lines} lines recorded`,
-    async () => (await chatlog.status()).recorder.recorded >= lines,
+/**
+ * Resolves when Chatlog has asked the history for what was said before it came. A connection that is lost before that
+ * makes one gap of both, which is as it should be, and not what a test of outages wants to see.
+ */
+export async function caughtUp(chatlog: RunningChatlog, ...channels: readonly string[]): Promise<void> {
+  await joined(chatlog, ...channels);
+  await chatlog.until(`${channels.join(', ')} caught up`, () => {
+    const done = chatlog.log().filter(({ msg }) => msg === 'gap filled' || msg === 'gap could not be filled');
+    return channels.every((name) => done.some(({ channel }) => channel === name));
+  });
+}
+
+/** Resolves when all of these lines are on disk. */
+export function arrived(chatlog: RunningChatlog, lines: readonly string[]): Promise<void> {
+  return inArchive(
+    chatlog,
+    `${lines.length} lines arrived`,
+    (events) => compareTwitch(events, lines).missing.length === 0,
   );
+}
+
+/** Resolves when so many outages are written down. */
+export function gapsWritten(chatlog: RunningChatlog, count: number): Promise<void> {
+  return inArchive(chatlog, `${count} gaps are written`, (events) => gapsOf(events).length >= count);
+}
+
+/** Looks only when something was recorded since the last look: reading everything is work. */
+async function inArchive(
+  chatlog: RunningChatlog,
+  what: string,
+  holds: (events: ChatEvent[]) => boolean,
+): Promise<void> {
+  let seen = -1;
+  await chatlog.until(what, async () => {
+    const { recorded } = (await chatlog.status()).recorder;
+    if (recorded === seen) return false;
+    seen = recorded;
+    return holds(await recordedIn(chatlog.directory));
+  });
 }
