@@ -24,7 +24,10 @@ function onClient(socket: Socket): void {
   socket.setNoDelay(true);
   socket.on('error', () => {});
   let nick = 'justinfan1';
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  // It passes the socket's errors on.
+  lines.on('error', () => {});
+  lines.on('line', (line) => {
     const [command, ...rest] = line.split(' ');
     const argument = rest.join(' ');
     if (command === 'CAP' && argument.startsWith('LS'))

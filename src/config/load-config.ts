@@ -14,7 +14,7 @@ import type { PathKey, Problem } from './problem.ts';
 import { resolveFilePaths } from './resolve-file-paths.ts';
 import { type Config, configSchema } from './schema.ts';
 import { configSecrets } from './secret-paths.ts';
-import { LIMITS, type Located, locate, parseYaml, readTree } from './yaml-tree.ts';
+import { LIMITS, type Located, locate, parseYaml, readTree, type YamlTree } from './yaml-tree.ts';
 
 export interface LoadedConfig {
   ok: true;
@@ -79,6 +79,7 @@ export async function checkConfigText(
       files,
     );
   }
+  leaveOutUnsetStorage(tree);
   const parsed = parseValues(tree.root);
   const consistency = checkConsistency(name, tree);
   const explained = parsed.success ? [] : explainIssues(name, parsed.error.issues, tree);
@@ -98,6 +99,17 @@ export async function checkConfigText(
     secrets: [...new Set([...configSecrets(config), ...tree.secrets])],
     files,
   };
+}
+
+/**
+ * An `s3` block whose bucket is filled in from the environment and comes out empty counts as left out, so that one file
+ * serves with object storage and without: setting the variables is all it takes.
+ */
+function leaveOutUnsetStorage(tree: YamlTree): void {
+  const bucket = tree.root.children.get('s3')?.children.get('bucket');
+  if (bucket?.filledIn === undefined || (bucket.value !== null && bucket.value !== '')) return;
+  tree.root.children.delete('s3');
+  delete (tree.root.value as Record<string, unknown>).s3;
 }
 
 /** Channels named twice alike were warned of; the first counts. */

@@ -175,8 +175,8 @@ export const configSchema = z.strictObject({
       /** Lines waiting for one file that start a commit at once. */
       batch_size: count.default(100),
       /** Events held in memory at most; above it sockets are no longer read. */
-      max_buffer_size: count.default(50_000),
-      max_buffer_bytes: count.default(32 * 1024 * 1024),
+      max_buffer_size: count.default(20_000),
+      max_buffer_bytes: count.default(16 * 1024 * 1024),
       /** A divisor of 60, or 60. */
       rotate_minutes: z
         .number()
