@@ -69,6 +69,14 @@ export class CompressWorker {
       signal.throwIfAborted();
       const code = error instanceof ChatlogError ? error.code : systemErrorCode(error);
       if (code === 'segment_missing') return bench.scanBell.ring();
+      if (await this.#hasTwin(file)) {
+        // The compressed copy is in place and will be uploaded: this one as well would double its lines.
+        log.warn(
+          { file, code, err: errorText(error) },
+          'cannot settle two copies of a segment; tried again later',
+        );
+        return;
+      }
       if (code === 'ENOSPC' || code === 'EDQUOT') {
         this.#notBeforeMs = this.#options.monotonic() + DISK_FULL_PAUSE_MS;
       }
