@@ -2,6 +2,7 @@
  * Who is in which channel, as the server tells us: to know which channels a QUIT or NICK concerns, and who moderates.
  * Bounded: beyond {@link MEMBERS_MAX} members in all, newcomers are not remembered (their QUIT goes to channel `*`).
  */
+import { detachText } from '../detach-text.ts';
 import type { IrcNames, ModeChange } from './irc-names.ts';
 
 const MEMBERS_MAX = 200_000;
@@ -23,13 +24,13 @@ export class ChannelMembers {
   add(channel: string, nick: string, signs = ''): void {
     const key = this.#names().fold(channel);
     const members = this.#channels.get(key) ?? new Map<string, string>();
-    this.#channels.set(copy(key), members);
+    this.#channels.set(detachText(key), members);
     const folded = this.#names().fold(nick);
     if (!members.has(folded)) {
       if (this.#count >= MEMBERS_MAX) return;
       this.#count++;
     }
-    members.set(copy(folded), signs);
+    members.set(detachText(folded), signs);
   }
 
   /** An entry of RPL_NAMREPLY (353): `@+nick` or, with userhost-in-names, `@nick!user@host`. */
@@ -102,9 +103,4 @@ export class ChannelMembers {
     const signs = this.#channels.get(this.#names().fold(channel))?.get(this.#names().fold(nick)) ?? '';
     return signs.replaceAll(VOICE, '') !== '';
   }
-}
-
-/** A text of its own: a part of a line would keep the whole chunk that the line came in. */
-function copy(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text).toString();
 }

@@ -1,5 +1,6 @@
 /** Numerics by which a server refuses a JOIN. https://modern.ircdocs.horse/#numerics */
 import type { Refusal } from '../channel-feed.ts';
+import { detachText } from '../detach-text.ts';
 
 const REFUSALS: Record<string, { as: Refusal; reason: string }> = {
   403: { as: 'not_found', reason: 'no such channel' },
@@ -24,5 +25,5 @@ const REFUSALS: Record<string, { as: Refusal; reason: string }> = {
 /** How a numeric refuses its channel; undefined where it does not. */
 export function joinRefusal(numeric: string, text: string): { as: Refusal; reason: string } | undefined {
   const refusal = Object.hasOwn(REFUSALS, numeric) ? REFUSALS[numeric] : undefined;
-  return refusal && { as: refusal.as, reason: `${refusal.reason} (${numeric} ${text})` };
+  return refusal && { as: refusal.as, reason: `${refusal.reason} (${numeric} ${detachText(text)})` };
 }

@@ -5,6 +5,7 @@
  */
 import type { CapturedEvent } from '../../event.ts';
 import type { Refusal } from '../channel-feed.ts';
+import { detachText } from '../detach-text.ts';
 import { prefixNick, splitIrcLine } from '../irc-line.ts';
 import { ChannelMembers } from './channel-members.ts';
 import { ChatHistory } from './chat-history.ts';
@@ -252,7 +253,7 @@ export class IrcSession {
   #left(target: string, reason: string): void {
     this.#members.clear(target);
     const name = this.#configured(target);
-    if (name !== undefined) this.#owner.removed(name, reason);
+    if (name !== undefined) this.#owner.removed(name, detachText(reason));
   }
 
   #isRefusal(line: string, command: string): boolean {

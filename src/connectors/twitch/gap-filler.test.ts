@@ -3,6 +3,7 @@ import type { Gap } from '../connector.ts';
 import { fakeContext } from '../testing/fakes.ts';
 import { GapFiller } from './gap-filler.ts';
 import { LIMIT, type RecentMessages } from './recent-messages.ts';
+import { parseTwitchLine } from './twitch-line.ts';
 
 const FROM_MS = Date.parse('2026-11-21T12:00:00.000Z');
 const TO_MS = FROM_MS + 10 * 60_000;
@@ -55,7 +56,7 @@ describe('filling a gap from the recent messages', () => {
   it('counts only what was not recorded already', async () => {
     const lines = [privmsg('known', FROM_MS - 1000), privmsg('new', FROM_MS + 1000)];
     const { context, filler } = setUp({ outcome: 'lines', lines });
-    context.sink.push({ ...context.sink.pushed[0]!, identity: 'known' });
+    context.sink.push(parseTwitchLine(privmsg('known', FROM_MS - 1000), FROM_MS));
     await filler.fill(openGap(context), signal);
     expect(context.coverage.closed).toMatchObject([{ filled: 1 }]);
   });
@@ -83,6 +84,13 @@ describe('filling a gap from the recent messages', () => {
     const long = setUp({ outcome: 'lines', lines: page(FROM_MS - 100) });
     await long.filler.fill(openGap(long.context), signal);
     expect(long.context.coverage.closed).toMatchObject([{ backfill: 'complete' }]);
+  });
+
+  it('does not call a gap filled where the service doubts its own answer', async () => {
+    const lines = [privmsg('within', FROM_MS + 1000)];
+    const { context, filler } = setUp({ outcome: 'lines', lines, doubt: 'channel_not_joined' });
+    await filler.fill(openGap(context), signal);
+    expect(context.coverage.closed).toMatchObject([{ backfill: 'partial', filled: 1 }]);
   });
 
   it.each(['unavailable', 'failed'] as const)(

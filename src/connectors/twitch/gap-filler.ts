@@ -61,6 +61,7 @@ export class GapFiller {
     const answer = await this.#history.since(gap.channel, gap.fromMs - MARGIN_MS, signal);
     if (answer.outcome !== 'lines') return { outcome: answer.outcome, filled: 0, reason: answer.reason };
     const { filled, oldestMs } = await this.#push(answer.lines, gap, signal);
+    if (answer.doubt !== undefined) return { outcome: 'partial', filled, reason: answer.doubt };
     const reachesBack = answer.lines.length < LIMIT || oldestMs < gap.fromMs;
     return { outcome: reachesBack ? 'complete' : 'partial', filled };
   }

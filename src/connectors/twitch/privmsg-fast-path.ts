@@ -118,15 +118,15 @@ function capture(
     user_id: members[USER_ID]!,
     message: action ? text.slice(8, -1) : text,
     platform: 'twitch',
-    id: id || undefined,
-    received_at: formatTimestamp(receivedAtMs),
-    display_name: members[DISPLAY_NAME] || undefined,
     action: action ? true : undefined,
     reply_to: members[REPLY_PARENT] || undefined,
-    badges,
     emotes,
+    display_name: members[DISPLAY_NAME] || undefined,
+    badges,
     source,
     tags,
+    id: id || undefined,
+    received_at: formatTimestamp(receivedAtMs),
   };
   const unsampled = tags.mod === '1' || (badges?.some(isModeratorBadge) ?? false);
   return { event, timeMs, identity: id, unsampled };

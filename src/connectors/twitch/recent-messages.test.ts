@@ -44,6 +44,25 @@ describe('the client of the recent-messages service', () => {
     expect(urls).toHaveLength(1);
   });
 
+  it('takes what the service still has of a channel that it has left, with a doubt', async () => {
+    const { subject } = client(() =>
+      Response.json({ messages: ['a'], error: 'not in it', error_code: 'channel_not_joined' }),
+    );
+    expect(await subject.since('ann', 0, signal)).toEqual({
+      outcome: 'lines',
+      lines: ['a'],
+      doubt: 'channel_not_joined: not in it',
+    });
+  });
+
+  it('knows a channel that does not want to be remembered', async () => {
+    const { subject, urls } = client(() =>
+      Response.json({ error: 'ignored', error_code: 'channel_ignored' }, { status: 403 }),
+    );
+    expect(await subject.since('ann', 0, signal)).toMatchObject({ outcome: 'unavailable' });
+    expect(urls).toHaveLength(1);
+  });
+
   it.each([
     ['an error of the server', () => new Response('oops', { status: 500 })],
     ['nonsense', () => new Response('<html>', { status: 200 })],

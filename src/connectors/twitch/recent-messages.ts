@@ -10,7 +10,8 @@ import { errorText } from '../../lib/errors.ts';
 import { Backoff } from '../supervisor.ts';
 
 export type RecentMessages =
-  | { outcome: 'lines'; lines: string[] }
+  /** `doubt`: the service is not in the channel now, so that later lines may be missing. */
+  | { outcome: 'lines'; lines: string[]; doubt?: string }
   /** The service does not have this channel. */
   | { outcome: 'unavailable'; reason: string }
   /** The service could not be reached, or talked nonsense, time after time. */
@@ -64,8 +65,7 @@ export class RecentMessagesClient {
     const backoff = new Backoff({ minMs: retryMinMs, maxMs: retryMaxMs, ...(random ? { random } : {}) });
     for (let attempt = 1; ; attempt++) {
       try {
-        const lines = await this.#inTurn(() => this.#request(channel, afterMs, signal), signal);
-        return { outcome: 'lines', lines };
+        return await this.#inTurn(() => this.#request(channel, afterMs, signal), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Unavailable) return { outcome: 'unavailable', reason: error.message };
@@ -97,7 +97,7 @@ export class RecentMessagesClient {
     }
   }
 
-  async #request(channel: string, afterMs: number, signal: AbortSignal): Promise<string[]> {
+  async #request(channel: string, afterMs: number, signal: AbortSignal): Promise<RecentMessages> {
     const { url, fetch: fetchFrom = fetch, requestTimeoutMs = 15_000 } = this.#options;
     const target = new URL(`${url.replace(/\/+$/, '')}/${encodeURIComponent(channel)}`);
     target.searchParams.set('limit', String(LIMIT));
@@ -125,7 +125,7 @@ export class RecentMessagesClient {
   }
 }
 
-function linesOf(response: Response, body: string): string[] {
+function linesOf(response: Response, body: string): RecentMessages {
   let answer: unknown;
   try {
     answer = JSON.parse(body);
@@ -134,13 +134,20 @@ function linesOf(response: Response, body: string): string[] {
   }
   if (typeof answer !== 'object' || answer === null) throw new Error('not an answer of recent-messages');
   const { messages, error, error_code: code } = answer as Record<string, unknown>;
-  // An unknown channel answers 200 with an empty list and its code.
-  if (typeof code === 'string' && (response.ok || response.status < 500)) {
-    throw new Unavailable(typeof error === 'string' && error !== '' ? `${code}: ${error}` : code);
+  if (response.status >= 500) throw new Error(`HTTP ${response.status}`);
+  const trouble =
+    typeof code === 'string' ? `${code}${typeof error === 'string' ? `: ${error}` : ''}` : undefined;
+  const lines = Array.isArray(messages)
+    ? messages.filter((line): line is string => typeof line === 'string' && line !== '')
+    : [];
+  // A channel that the service has left, or is about to join, answers 200 with what it has, and says so.
+  if (response.ok && lines.length > 0) {
+    return trouble === undefined ? { outcome: 'lines', lines } : { outcome: 'lines', lines, doubt: trouble };
   }
+  if (trouble !== undefined) throw new Unavailable(trouble);
   if (response.status === 404 || response.status === 400) throw new Unavailable(`HTTP ${response.status}`);
   if (!response.ok || !Array.isArray(messages)) throw new Error(`HTTP ${response.status}, no messages`);
-  return messages.filter((line): line is string => typeof line === 'string' && line !== '');
+  return { outcome: 'lines', lines };
 }
 
 async function boundedText(response: Response): Promise<string> {

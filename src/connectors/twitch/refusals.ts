@@ -3,6 +3,7 @@
  * https://dev.twitch.tv/docs/chat/irc/#notice-message-ids and what was seen in the field.
  */
 import type { Refusal } from '../channel-feed.ts';
+import { detachText } from '../detach-text.ts';
 
 const REFUSALS: Record<string, { as: Refusal; reason: string }> = {
   msg_banned: { as: 'banned', reason: 'this account is banned from the channel' },
@@ -22,7 +23,12 @@ const REFUSALS: Record<string, { as: Refusal; reason: string }> = {
 /** How a NOTICE refuses its channel; undefined where it does not. */
 export function refusalOf(msgId: string, text: string): { as: Refusal; reason: string } | undefined {
   const refusal = Object.hasOwn(REFUSALS, msgId) ? REFUSALS[msgId] : undefined;
-  return refusal && { as: refusal.as, reason: text === '' ? refusal.reason : `${refusal.reason} (${text})` };
+  return (
+    refusal && {
+      as: refusal.as,
+      reason: text === '' ? refusal.reason : `${refusal.reason} (${detachText(text)})`,
+    }
+  );
 }
 
 /** What Twitch takes for a login; anything else is not sent. */

@@ -88,16 +88,16 @@ function privmsg(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
     user_id: userId ?? '',
     message: action ? text.slice(8, -1) : text,
     platform: 'twitch',
-    id,
-    received_at: formatTimestamp(base.receivedAtMs),
-    display_name: take(tags, 'display-name'),
     action: action ? true : undefined,
     reply_to: take(tags, 'reply-parent-msg-id'),
-    badges,
     emotes: takeEmotes(tags),
+    display_name: take(tags, 'display-name'),
+    badges,
     source: base.source,
     prefix: parts.prefix === userPrefix(username) ? undefined : parts.prefix,
     tags,
+    id,
+    received_at: formatTimestamp(base.receivedAtMs),
   };
   return { event, timeMs: base.timeMs, identity: id ?? '', unsampled: isModerator(tags, badges) };
 }
@@ -112,15 +112,15 @@ function usernotice(parts: IrcLine, tags: Tags, base: Base): CapturedEvent {
     message: parts.params[1] ?? '',
     platform: 'twitch',
     type: 'notice',
-    id,
-    received_at: formatTimestamp(base.receivedAtMs),
+    emotes: takeEmotes(tags),
     display_name: take(tags, 'display-name'),
     badges: takeBadges(tags),
-    emotes: takeEmotes(tags),
     system_message: take(tags, 'system-msg'),
     source: base.source,
     platform_event: 'USERNOTICE',
     tags,
+    id,
+    received_at: formatTimestamp(base.receivedAtMs),
   };
   return { event, timeMs: base.timeMs, identity: id ?? '', unsampled: true };
 }
