@@ -36,8 +36,10 @@ test.skipIf(!hasStrace())(
   async () => {
     let round = 0;
     await survive(rounds, async (start, isDone) => {
-      const syscall = SYSCALLS[round++ % SYSCALLS.length]!;
-      const when = 1 + Math.floor(Math.random() * SEGMENTS_PER_ROUND * (syscall === '/^fsync' ? 4 : 1));
+      const syscall = SYSCALLS[round % SYSCALLS.length]!;
+      round++;
+      // The first call of each kind, then the second of each...; counted for each thread of the process.
+      const when = 1 + Math.floor((round - 1) / SYSCALLS.length);
       const inject = ['-e', `trace=${syscall}`, '-e', `inject=${syscall}:signal=KILL:when=${when}`];
       const execArgv = ['-f', '-qq', '-o', '/dev/null', '--seccomp-bpf', ...inject, process.execPath];
       const child = start({ execPath: 'strace', execArgv });
