@@ -15,6 +15,8 @@ import { waitFor } from './wait-for.ts';
 export interface InspircdOptions {
   /** Everyone must give it with PASS. */
   password?: string;
+  /** Of a server that was closed, to start it again. Default: free ones. */
+  ports?: { port: number; tlsPort: number };
 }
 
 export interface Inspircd extends AsyncDisposable {
@@ -40,8 +42,7 @@ export async function startInspircd(options: InspircdOptions = {}): Promise<Insp
   await writeFile(directory.join('cert.pem'), cert);
   await writeFile(directory.join('key.pem'), key);
   for (let start = 1; ; start++) {
-    const port = await freePort();
-    const tlsPort = await freePort();
+    const { port, tlsPort } = options.ports ?? { port: await freePort(), tlsPort: await freePort() };
     await writeFile(directory.join('inspircd.conf'), configuration(directory, port, tlsPort, options));
     try {
       const child = await launch(directory, [port, tlsPort]);
@@ -141,7 +142,7 @@ function configuration(directory: TempDir, port: number, tlsPort: number, option
       ` commandrate="1000000" hardsendq="64M" softsendq="64M" recvq="1M" localmax="10000" globalmax="10000" maxchans="10000"${password}>`,
     '<performance softlimit="10000" clonesonconnect="no" somaxconn="128">',
     '<channels users="10000" opers="10000">',
-    '<options defaultmodes="nt">',
+    '<options defaultmodes="not">',
     '<log method="file" type="* -USERINPUT -USEROUTPUT" level="default" target="inspircd.log">',
     '',
   ].join('\n');
