@@ -1,11 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { event, silentLog } from '../../test/support/recorder-fixture.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
 import { EventChannel } from '../channel/event-channel.ts';
 import { RecentIdentities } from '../channel/recent-identities.ts';
-import { openSpool } from '../spool.ts';
+import { openSpool, type Spool } from '../spool.ts';
 import { CoverageLog } from './coverage-log.ts';
 import { loadRecentIdentities } from './load-recent-identities.ts';
 
@@ -34,6 +34,10 @@ async function startRun(root: string, nowMs: number) {
   };
 }
 
+async function fileOf(spool: Spool) {
+  return JSON.parse(await readFile(spool.path('state', 'coverage.json'), 'utf8'));
+}
+
 describe('CoverageLog', () => {
   it('opens a gap from the loss of the feed to its return, and writes its line when it is closed', async () => {
     await using dir = await tempDir();
@@ -42,6 +46,7 @@ describe('CoverageLog', () => {
     const joining = coverage.live('x', () => run.nowMs);
     coverage.closeGap(joining!, 'complete', 0);
     expect(lines()).toEqual([]);
+    run.nowMs = T0 + 7_000;
     coverage.lost('x', T0 + 5_000, 'connection lost');
     run.nowMs = T0 + 20_000;
     const gap = coverage.live('x', () => run.nowMs);
@@ -86,13 +91,43 @@ describe('CoverageLog', () => {
     const first = await startRun(dir.path, T0);
     first.coverage.wanted('at-the-start');
     const running = first.log.run(stop.signal);
-    const known = async () => [...(await startRun(dir.path, T0)).log.ends()].map(({ channel }) => channel);
+    const known = async () => Object.keys((await fileOf(first.run.spool)).platforms.twitch);
     await waitFor('the first is known', async () => (await known()).length === 1, { timeoutMs: 5_000 });
     first.coverage.wanted('later');
     await waitFor('the second is known', async () => (await known()).length === 2, { timeoutMs: 5_000 });
     expect(await known()).toEqual(['at-the-start', 'later']);
     stop.abort();
     await running;
+  });
+
+  it('has the loss of a feed on disk within a moment', async () => {
+    await using dir = await tempDir();
+    const stop = new AbortController();
+    const { log, run, coverage } = await startRun(dir.path, T0);
+    coverage.closeGap(coverage.live('x', () => T0)!, 'off', 0);
+    run.certainUntilMs = T0;
+    await log.save();
+    const live = async () => (await fileOf(run.spool)).live.twitch;
+    expect(await live()).toEqual(['x']);
+    const running = log.run(stop.signal);
+    coverage.lost('x', T0, 'connection lost');
+    await waitFor('the loss is known', async () => (await live()).length === 0, { timeoutMs: 5_000 });
+    stop.abort();
+    await running;
+  });
+
+  it('stays where it is when the clock jumps back, however far ahead it was', async () => {
+    await using dir = await tempDir();
+    const { run, log, coverage } = await startRun(dir.path, T0 + 3_600_000);
+    coverage.closeGap(coverage.live('x', () => run.nowMs)!, 'off', 0);
+    run.certainUntilMs = run.nowMs;
+    await log.save();
+    run.nowMs = T0;
+    coverage.lost('x', T0, 'connection lost');
+    run.nowMs = T0 + 60_000;
+    expect(coverage.live('x', () => run.nowMs)).toMatchObject({ fromMs: T0, toMs: T0 + 60_000 });
+    const next = await startRun(dir.path, T0 + 90_000);
+    expect(next.coverage.live('x', () => 0)).toMatchObject({ fromMs: T0 + 90_000, toMs: T0 + 90_000 });
   });
 
   it('makes one gap of two losses when the first was not filled yet', async () => {
@@ -228,7 +263,8 @@ describe('loadRecentIdentities', () => {
   it('moves the end of the coverage to the last live line, when the crash came after the last checkpoint', async () => {
     await using dir = await tempDir();
     const first = await startRun(dir.path, T0);
-    first.coverage.wanted('x');
+    first.coverage.closeGap(first.coverage.live('x', () => T0)!, 'off', 0);
+    first.run.certainUntilMs = T0;
     await first.log.save();
     const lines = [4_000, 8_000, 500_000].map(
       (ms) => event('', { timeMs: T0 + ms, platform: 'twitch' }).event,
@@ -246,5 +282,44 @@ describe('loadRecentIdentities', () => {
       log: silentLog,
     });
     expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0 + 8_000);
+  });
+
+  it.each([
+    [
+      'had a gap that was not filled yet',
+      async (root: string) => {
+        const { coverage, log } = await startRun(root, T0);
+        coverage.live('x', () => T0);
+        await log.save();
+      },
+    ],
+    ['ended before its first checkpoint', async (root: string) => void (await startRun(root, T0))],
+    [
+      'had lost the feed',
+      async (root: string) => {
+        const { coverage, log } = await startRun(root, T0);
+        coverage.closeGap(coverage.live('x', () => T0)!, 'off', 0);
+        coverage.lost('x', T0, 'connection lost');
+        await log.save();
+      },
+    ],
+  ])('does not move the end of the coverage across the gap when the last run %s', async (_, lastRun) => {
+    await using dir = await tempDir();
+    const first = await startRun(dir.path, T0);
+    first.coverage.closeGap(first.coverage.live('x', () => T0)!, 'off', 0);
+    first.run.certainUntilMs = T0;
+    await first.log.save();
+    await lastRun(dir.path);
+    const { event: line } = event('', { timeMs: T0 + 5_000, platform: 'twitch' });
+    await writeFile(first.spool('recovered', 'twitch_x_20261121_1300.jsonl'), `${JSON.stringify(line)}\n`);
+    const { run, log } = await startRun(dir.path, T0 + 9_000);
+    await loadRecentIdentities({
+      spool: run.spool,
+      coverage: log,
+      channel: run.channel,
+      rotateMinutes: 60,
+      log: silentLog,
+    });
+    expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0);
   });
 });

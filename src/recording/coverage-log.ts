@@ -4,7 +4,10 @@
  * A channel is `live` while its connector vouches for the feed; then its coverage follows the connection's last byte.
  * When the feed comes back after a loss, a restart or a first join, the stretch in between is a gap, which stays
  * open until the connector has tried to fill it. What is on disk is never ahead of the last commit, and not ahead
- * of a gap whose line is not recorded: after a crash the same gap opens again.
+ * of a gap whose line is not recorded: after a crash the same gap opens again. The file also says which feeds were
+ * live and without a gap: only those may have been certain for longer than the file knows.
+ *
+ * The wall clock may jump: what was certain in a time that has not come yet is certain until now.
  *
  * The file is written every few seconds by rename; a missing or unreadable one means that nothing is known.
  */
@@ -23,8 +26,8 @@ import { windowOf } from './segment-window.ts';
 /** How often the coverage is written; after a crash it is at most so much behind. */
 export const CHECKPOINT_MS = 10_000;
 
-/** A channel that is not in the file yet is written so soon: a crash before that, and its gap would not be known. */
-const NEWCOMER_CHECKPOINT_MS = 250;
+/** A new channel and a lost feed are written so soon: a crash before that, and the gap would not be known. */
+const CHANGE_CHECKPOINT_MS = 250;
 
 /** Gaps shorter than this are not worth a line: the feed's own delays are as long. */
 const GAP_MIN_MS = 1_000;
@@ -45,11 +48,16 @@ interface Entry {
   /** A closed gap whose line may not be recorded yet. */
   closing?: { fromMs: number; closedAtMs: number };
   isWanted: boolean;
+  /** The last run's checkpoint found the feed live and without a gap. */
+  wasLive?: boolean;
 }
+
+type Ends = Record<string, Record<string, number>>;
 
 const fileSchema = z.object({
   version: z.literal(1),
   platforms: z.record(z.string(), z.record(z.string(), z.number())),
+  live: z.record(z.string(), z.array(z.string())).default({}),
 });
 
 export interface CoverageLogOptions {
@@ -68,8 +76,8 @@ export class CoverageLog {
   /** By encoded platform and channel, as file names have them. */
   readonly #byFile = new Map<string, Entry>();
   #gaps = 0;
-  /** A channel is wanted that the file does not have. */
-  #hasNewcomer = false;
+  /** A channel has come or a feed has gone that the file does not know of. */
+  #hasChange = false;
   /** Brings the next checkpoint forward. */
   #hasten: (() => void) | undefined;
 
@@ -93,12 +101,21 @@ export class CoverageLog {
       return;
     }
     try {
-      const { platforms } = fileSchema.parse(JSON.parse(text));
+      const { platforms, live } = fileSchema.parse(JSON.parse(text));
+      const nowMs = this.#options.now();
       for (const [platform, channels] of Object.entries(platforms)) {
-        for (const [channel, throughMs] of Object.entries(channels)) {
-          this.#put(platform, channel, { throughMs, cause: 'chatlog was not running', isWanted: false });
+        const wereLive = new Set(live[platform]);
+        for (const [channel, endMs] of Object.entries(channels)) {
+          this.#put(platform, channel, {
+            throughMs: Math.min(endMs, nowMs),
+            cause: 'chatlog was not running',
+            isWanted: false,
+            wasLive: wereLive.has(channel),
+          });
         }
       }
+      // What this run records comes after a gap, and must not carry the coverage across it.
+      await this.#write(platforms, {});
     } catch (error) {
       log.warn(
         { path, err: errorText(error) },
@@ -125,10 +142,13 @@ export class CoverageLog {
     }
   }
 
-  /** A live line of the last run was found that came later than its last checkpoint: believed for one checkpoint's length. */
+  /**
+   * A live line of the last run was found that came later than its last checkpoint: believed for one checkpoint's
+   * length, where no gap can lie in between.
+   */
   raise(platform: string, channel: string, receivedAtMs: number): void {
     const entry = this.#platforms.get(platform)?.get(channel);
-    if (!entry || entry.isWanted) return;
+    if (!entry?.wasLive || entry.isWanted) return;
     if (receivedAtMs <= entry.throughMs + CHECKPOINT_MS + 2_000) {
       entry.throughMs = Math.max(entry.throughMs, receivedAtMs);
     }
@@ -153,20 +173,30 @@ export class CoverageLog {
 
   /** Never throws: a full disk keeps the older file, which only makes later gaps longer. */
   async save(): Promise<void> {
-    const { spool, log } = this.#options;
-    const platforms: Record<string, Record<string, number>> = {};
-    this.#hasNewcomer = false;
+    const platforms: Ends = {};
+    const live: Record<string, string[]> = {};
+    this.#hasChange = false;
     for (const [platform, channels] of this.#platforms) {
       const ends: Record<string, number> = {};
-      for (const [channel, entry] of channels)
-        if (entry.isWanted) ends[channel] = Math.floor(this.#certain(entry));
+      const alive: string[] = [];
+      for (const [channel, entry] of channels) {
+        if (!entry.isWanted) continue;
+        ends[channel] = Math.floor(this.#certain(entry));
+        if (entry.heardAtMs && !entry.gap && !entry.closing) alive.push(channel);
+      }
       platforms[platform] = ends;
+      live[platform] = alive;
     }
+    await this.#write(platforms, live);
+  }
+
+  async #write(platforms: Ends, live: Record<string, string[]>): Promise<void> {
+    const { spool, log } = this.#options;
     const path = spool.path('state', 'coverage.json');
     try {
       const file = await open(`${path}.tmp`, 'w');
       try {
-        await file.writeFile(JSON.stringify({ version: 1, platforms }));
+        await file.writeFile(JSON.stringify({ version: 1, platforms, live }));
         await file.datasync();
       } finally {
         await file.close();
@@ -186,10 +216,10 @@ export class CoverageLog {
         this.#hasten = undefined;
         resolve();
       };
-      let timer = setTimeout(done, this.#hasNewcomer ? NEWCOMER_CHECKPOINT_MS : CHECKPOINT_MS);
+      let timer = setTimeout(done, this.#hasChange ? CHANGE_CHECKPOINT_MS : CHECKPOINT_MS);
       this.#hasten = () => {
         clearTimeout(timer);
-        timer = setTimeout(done, NEWCOMER_CHECKPOINT_MS);
+        timer = setTimeout(done, CHANGE_CHECKPOINT_MS);
         this.#hasten = undefined;
       };
       signal.addEventListener('abort', done, { once: true });
@@ -203,7 +233,11 @@ export class CoverageLog {
       return;
     }
     this.#put(platform, channel, { throughMs: this.#options.now(), cause: 'joining', isWanted: true });
-    this.#hasNewcomer = true;
+    this.#checkpointSoon();
+  }
+
+  #checkpointSoon(): void {
+    this.#hasChange = true;
     this.#hasten?.();
   }
 
@@ -213,7 +247,9 @@ export class CoverageLog {
     const wasLive = entry.heardAtMs !== undefined;
     entry.heardAtMs = heardAtMs;
     if (wasLive) return undefined;
-    entry.gap = { channel, fromMs: entry.throughMs, toMs: this.#options.now(), cause: entry.cause };
+    const nowMs = this.#options.now();
+    entry.throughMs = Math.min(entry.throughMs, nowMs);
+    entry.gap = { channel, fromMs: entry.throughMs, toMs: nowMs, cause: entry.cause };
     return entry.gap;
   }
 
@@ -221,12 +257,13 @@ export class CoverageLog {
     const entry = this.#find(platform, channel);
     if (!entry?.heardAtMs) return;
     entry.heardAtMs = undefined;
+    this.#checkpointSoon();
     if (entry.gap) {
       // The feed went before its last gap was filled: one gap, from the older start on.
       entry.gap = undefined;
       return;
     }
-    entry.throughMs = Math.max(entry.throughMs, heardAtMs);
+    entry.throughMs = Math.min(Math.max(entry.throughMs, heardAtMs), this.#options.now());
     entry.cause = cause;
   }
 
