@@ -60,7 +60,7 @@ export interface SpoolReport {
 export interface UploadReport {
   /** Name of the object store. */
   store: string;
-  /** First line's time of the oldest file that is not in storage. */
+  /** Since when the file that has waited longest is sealed and not in storage. */
   oldestNotUploadedAt: string | null;
   oldestNotUploadedAgeSeconds: number;
   inFlight: number;
