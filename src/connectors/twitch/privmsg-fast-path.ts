@@ -73,8 +73,8 @@ export function parsePlainPrivmsg(
   const channelEnd = line.indexOf(' ', channelStart);
   if (channelEnd <= channelStart || line.charCodeAt(channelEnd + 1) !== COLON) return undefined;
 
-  const backslash = line.indexOf('\\');
-  if (backslash >= 0 && backslash < tagsEnd) return undefined;
+  // What is escaped when it is written is not given back as it came.
+  if (isIn(line, '\\', tagsEnd) || isIn(line, '\r', tagsEnd) || isIn(line, '\n', tagsEnd)) return undefined;
   const tags = readTags(line, tagsEnd);
   if (!tags) return undefined;
   return capture(
@@ -194,6 +194,11 @@ function learnOrder(line: string, end: number): TagOrder | undefined {
     order.members.push(MEMBER_TAGS.indexOf(key));
   }
   return order;
+}
+
+function isIn(line: string, character: string, end: number): boolean {
+  const position = line.indexOf(character);
+  return position >= 0 && position < end;
 }
 
 /** `25:0-4,12-16/1902:6-10`. Undefined where it would not read the same when written again. */

@@ -36,6 +36,11 @@ describe('rebuilding', () => {
     );
   });
 
+  it.each(['\r', '\n', '\\'])('gives back a tag that contains a bare %j', (character) => {
+    const line = `@a=${character}0;id=1 :bob!bob@bob.tmi.twitch.tv PRIVMSG #ann :hi`;
+    expect(rebuilt(line)).toBe(line);
+  });
+
   it('gives back any text at all', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
