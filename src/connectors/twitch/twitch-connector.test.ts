@@ -350,7 +350,7 @@ describe('the Twitch connector', () => {
     const setup = setUp(twitch, { channels_per_connection: 1 });
     setup.connector.setChannels([{ name: 'ann' }, { name: 'bob' }]);
     const running = runConnector(setup.connector);
-    await waitFor('one of two', () => twitch.joined('ann') + twitch.joined('bob') === 1);
+    await waitFor('one of two', () => Object.values(states(setup)).includes('joined'));
     await running.stop();
     await waitFor('closed sockets', () => twitch.connections().length === 0);
     expect(setup.context.coverage.lostCauses.map(({ cause }) => cause)).toEqual(['chatlog was stopped']);
