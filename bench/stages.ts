@@ -5,11 +5,8 @@ import { join } from 'node:path';
 import { EventChannel } from '../src/channel/event-channel.ts';
 import { RecentIdentities } from '../src/channel/recent-identities.ts';
 import { LineSplitter } from '../src/connectors/irc/line-splitter.ts';
-import {
-  parseAnyTwitchLine,
-  parseTwitchLine,
-  rebuildTwitchLine,
-} from '../src/connectors/twitch/twitch-line.ts';
+import { rebuildTwitchLine } from '../src/connectors/twitch/rebuild-twitch-line.ts';
+import { parseAnyTwitchLine, parseTwitchLine } from '../src/connectors/twitch/twitch-line.ts';
 import { corpusLines } from '../test/support/corpus.ts';
 import { median, printTable } from './lib/report.ts';
 

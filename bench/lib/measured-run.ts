@@ -15,8 +15,12 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BUNDLE = join(ROOT, 'dist/main.js');
 
 /** As in the Dockerfile. */
-export const MALLOC_TUNABLES =
-  'glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.arena_max=1';
+const IMAGE_ENV = {
+  NODE_ENV: 'production',
+  GLIBC_TUNABLES:
+    'glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.arena_max=1',
+  NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=128',
+};
 
 const TICKS_PER_SECOND = 100;
 
@@ -55,7 +59,7 @@ export async function startMeasured({ config, cpus, prepare }: RunSettings): Pro
   const startedMs = performance.now();
   const child = spawn(command[0]!, command.slice(1), {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, NODE_ENV: 'production', GLIBC_TUNABLES: MALLOC_TUNABLES },
+    env: { ...process.env, ...IMAGE_ENV },
   });
   const url = await readyUrl(join(directory, 'data/state/run.json'), child);
   return {

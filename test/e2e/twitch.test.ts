@@ -1,6 +1,6 @@
 /** Chatlog against a server that speaks Twitch's dialect over TLS: what was said is what is in the archive. */
 import { expect, test } from 'vitest';
-import { rebuildTwitchLine } from '../../src/connectors/twitch/twitch-line.ts';
+import { rebuildTwitchLine } from '../../src/connectors/twitch/rebuild-twitch-line.ts';
 import { randomChunks } from '../support/chunked-writer.ts';
 import { CORPUS_CHANNEL, corpusLines } from '../support/corpus.ts';
 import { chatLine, chatLines } from '../support/live-lines.ts';

@@ -1,7 +1,7 @@
 /** Everything that a run left on its machine: the archive, and what of the spool is not in the archive, too. */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import { rebuildTwitchLine } from '../../src/connectors/twitch/twitch-line.ts';
+import { rebuildTwitchLine } from '../../src/connectors/twitch/rebuild-twitch-line.ts';
 import type { ChatEvent } from '../../src/event.ts';
 import { eventsOf, type ReadFile, readArchive, readSpool } from './read-archive.ts';
 

@@ -5,9 +5,9 @@ import { waitFor } from '../../../test/support/wait-for.ts';
 import { configSchema } from '../../config/schema.ts';
 import { type FakeContext, fakeContext } from '../testing/fakes.ts';
 import { runConnector } from '../testing/run-connector.ts';
+import { rebuildTwitchLine } from './rebuild-twitch-line.ts';
 import { LIMIT } from './recent-messages.ts';
 import { TwitchConnector } from './twitch-connector.ts';
-import { rebuildTwitchLine } from './twitch-line.ts';
 import type { TwitchTiming } from './twitch-timing.ts';
 
 const FAST: Partial<TwitchTiming> = {

@@ -4,7 +4,8 @@ import { twitchLine } from '../../../test/support/arbitrary-lines.ts';
 import { corpusLines } from '../../../test/support/corpus.ts';
 import type { ChatEvent } from '../../event.ts';
 import { parsePlainPrivmsg } from './privmsg-fast-path.ts';
-import { parseAnyTwitchLine, parseTwitchLine, rebuildTwitchLine } from './twitch-line.ts';
+import { rebuildTwitchLine } from './rebuild-twitch-line.ts';
+import { parseAnyTwitchLine, parseTwitchLine } from './twitch-line.ts';
 
 const NOW = Date.parse('2026-11-21T13:00:00.000Z');
 
