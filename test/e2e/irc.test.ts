@@ -91,7 +91,7 @@ async function talk(server: Inspircd, ann: IrcUser): Promise<void> {
   ann.say('#pond', 'the end');
 }
 
-test('everything that two people say and do is in the objects, with the right fields and the exact lines', async () => {
+test.concurrent('everything that two people say and do is in the objects, with the right fields and the exact lines', async () => {
   await using directory = await tempDir();
   await using server = await startInspircd();
   await using ann = await connectIrcUser({ port: server.port, nick: 'ann', capabilities: CAPABILITIES });
@@ -160,7 +160,7 @@ test('everything that two people say and do is in the objects, with the right fi
   expect(rebuilt.slice(rebuilt.indexOf(heard[0]!))).toEqual(heard);
 });
 
-test('presence is left out unless it is asked for, and other channels of the server are nobody else’s', async () => {
+test.concurrent('presence is left out unless it is asked for, and other channels of the server are nobody else’s', async () => {
   await using directory = await tempDir();
   await using server = await startInspircd();
   await using ann = await connectIrcUser({ port: server.port, nick: 'ann' });
@@ -195,7 +195,7 @@ test('presence is left out unless it is asked for, and other channels of the ser
   expect(presence).toEqual([]);
 });
 
-test('a server that goes away is joined again when it is back, and the time between is a gap', async () => {
+test.concurrent('a server that goes away is joined again when it is back, and the time between is a gap', async () => {
   await using directory = await tempDir();
   const server = await startInspircd({ password: 'let-me-in' });
   const network = {
@@ -249,7 +249,7 @@ test('a server that goes away is joined again when it is back, and the time betw
   expect(Date.parse(gap!.gap!.until)).toBeLessThanOrEqual(joinedMs);
 });
 
-test('kicked, it comes back; banned, it says so; a taken nick is no obstacle; one network’s trouble is its own', async () => {
+test.concurrent('kicked, it comes back; banned, it says so; a taken nick is no obstacle; one network’s trouble is its own', async () => {
   await using directory = await tempDir();
   await using server = await startInspircd();
   await using squatter = await connectIrcUser({ port: server.port, nick: 'recorder' });

@@ -66,7 +66,8 @@ async function readSegments(root: string, paths: readonly string[]): Promise<Rea
   return files;
 }
 
-function parseSegment(path: string, bytes: Buffer): ReadFile {
+/** A segment as it lies in a file or object of that path. */
+export function parseSegment(path: string, bytes: Buffer): ReadFile {
   const content = decompress(path, bytes);
   const lines = content.toString('utf8').split('\n');
   const tail = lines.pop() ?? '';

@@ -79,17 +79,19 @@ export function gapsWritten(chatlog: RunningChatlog, count: number): Promise<voi
   return inArchive(chatlog, `${count} gaps are written`, (events) => gapsOf(events).length >= count);
 }
 
-/** Looks only when something was recorded since the last look: reading everything is work. */
+/** A segment that moves may be missed by one look; but reading everything is work, so looks are spaced out. */
+const LOOK_EVERY_MS = 200;
+
 async function inArchive(
   chatlog: RunningChatlog,
   what: string,
   holds: (events: ChatEvent[]) => boolean,
 ): Promise<void> {
-  let seen = -1;
+  let nextLookMs = 0;
   await chatlog.until(what, async () => {
-    const { recorded } = (await chatlog.status()).recorder;
-    if (recorded === seen) return false;
-    seen = recorded;
-    return holds(await recordedIn(chatlog.directory));
+    if (performance.now() < nextLookMs) return false;
+    const found = holds(await recordedIn(chatlog.directory));
+    nextLookMs = performance.now() + LOOK_EVERY_MS;
+    return found;
   });
 }
