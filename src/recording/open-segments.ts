@@ -1,0 +1,229 @@
+/**
+ * All segments in `open/`: finds the one for a line, commits those with waiting lines, seals those that are finished.
+ *
+ * Failures: what a full disk refuses goes on waiting; a broken file is given up at its recorded part and its lines go to
+ * a new one; a directory that cannot be synced makes `commit` reject, after which this process cannot record.
+ */
+import { existsSync } from 'node:fs';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorText } from '../lib/errors.ts';
+import { forEachConcurrently } from '../lib/for-each-concurrently.ts';
+import type { Logger } from '../lib/logger.ts';
+import { segmentFile } from '../segment-name.ts';
+import type { Spool } from '../spool.ts';
+import type { ChannelRecord } from './channel-record.ts';
+import { OpenSegment } from './open-segment.ts';
+import type { SegmentFileSystem } from './segment-file-system.ts';
+import { isFinished, windowOf } from './segment-window.ts';
+
+export interface OpenSegmentsOptions {
+  spool: Spool;
+  config: Config['recorder'];
+  clock: Clock;
+  fs: SegmentFileSystem;
+  log: Logger;
+  /** A segment lies in `sealed/`, durably. */
+  onSealed(file: string): void;
+  /** A file had to be given up; it lies in `recovered/`, good up to `goodBytes`. */
+  onBroken(file: string, goodBytes: number): void;
+}
+
+/** What a commit did. */
+export interface Committed {
+  /** Lines that are recorded now... */
+  lines: number;
+  /** ...and what they counted for in the channel's bound. */
+  heldBytes: number;
+  /** What the disk refused; undefined where it took everything. */
+  trouble: unknown;
+}
+
+/** Files written and synced at the same time: as many as libuv has threads. */
+const COMMIT_CONCURRENCY = 4;
+
+export class OpenSegments {
+  readonly #options: OpenSegmentsOptions;
+  /** Every segment with a file in `open/` or lines waiting for one. */
+  readonly #segments = new Map<OpenSegment, ChannelRecord>();
+
+  constructor(options: OpenSegmentsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#segments.size;
+  }
+
+  /** Bytes recorded in them. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const segment of this.#segments.keys()) bytes += segment.goodBytes;
+    return bytes;
+  }
+
+  /** Lines that no commit has taken yet. */
+  get waitingLines(): number {
+    let lines = 0;
+    for (const segment of this.#segments.keys()) lines += segment.pending.lines;
+    return lines;
+  }
+
+  /** Sequence number of the oldest line that is not recorded; Infinity where all are. */
+  get oldestSequence(): number {
+    let oldest = Infinity;
+    for (const segment of this.#segments.keys()) oldest = Math.min(oldest, segment.oldestSequence);
+    return oldest;
+  }
+
+  /** The segment of a channel for a line of this time, begun where there is none with room. */
+  segmentFor(record: ChannelRecord, timeMs: number): OpenSegment {
+    const { rotate_bytes: rotateBytes, rotate_minutes: rotateMinutes } = this.#options.config;
+    for (const segment of record.segments) {
+      const { startMs, endMs } = segment.window;
+      if (timeMs >= startMs && timeMs < endMs && segment.bytes < rotateBytes) return segment;
+    }
+    const { spool, fs, clock } = this.#options;
+    const file = this.#freeName(record, timeMs);
+    const window = windowOf(timeMs, rotateMinutes);
+    const segment = new OpenSegment(file, spool.path('open', file), window, fs, clock.monotonic());
+    record.segments.unshift(segment);
+    this.#segments.set(segment, record);
+    return segment;
+  }
+
+  /** Writes and syncs everything that waits. Not to be called again before it returned. */
+  async commit(): Promise<Committed> {
+    const { fs, spool } = this.#options;
+    const dirty = [...this.#segments.keys()].filter((segment) => segment.pending.lines > 0);
+    let makesFiles = false;
+    let trouble: unknown;
+    const written: OpenSegment[] = [];
+    await forEachConcurrently(dirty, COMMIT_CONCURRENCY, async (segment) => {
+      makesFiles ||= !segment.exists;
+      const outcome = await segment.commit();
+      if (outcome.ok) written.push(segment);
+      else trouble = outcome.error;
+      if (!outcome.ok && outcome.kind === 'broken') await this.#giveUp(segment, outcome.error);
+    });
+    // A file counts only when its name is durable, too.
+    if (makesFiles) await fs.syncDirectory(spool.path('open'));
+    const committed: Committed = { lines: 0, heldBytes: 0, trouble };
+    for (const segment of written) {
+      const settled = segment.settle();
+      committed.lines += settled.lines;
+      committed.heldBytes += settled.heldBytes;
+    }
+    return committed;
+  }
+
+  /** Seals what is full or over, and closes the longest idle files beyond the limit. */
+  async sealFinished(): Promise<void> {
+    const { clock, config } = this.#options;
+    const nowMs = clock.now();
+    const monotonicMs = clock.monotonic();
+    const limits = { rotateBytes: config.rotate_bytes, idleSealMs: config.idle_seal_seconds * 1000 };
+    const finished = [...this.#segments.keys()].filter((segment) => {
+      const { window, bytes, lastLineMs } = segment;
+      return isFinished({ window, bytes, idleMs: monotonicMs - lastLineMs }, nowMs, limits);
+    });
+    await this.#seal(finished);
+    await this.#closeIdleFiles();
+  }
+
+  /** At the end: seals all but those whose lines the disk refuses. */
+  async sealAll(): Promise<void> {
+    await this.#seal([...this.#segments.keys()]);
+  }
+
+  /** Those with lines still waiting stay open. */
+  async #seal(segments: OpenSegment[]): Promise<void> {
+    const { fs, log, spool, onSealed } = this.#options;
+    const sealed: string[] = [];
+    for (const segment of segments) {
+      if (segment.pending.lines > 0) continue;
+      this.#forget(segment);
+      try {
+        await segment.close();
+        if (segment.lines > 0) {
+          await fs.rename(segment.path, spool.path('sealed', segment.file));
+          sealed.push(segment.file);
+        } else if (segment.exists) await fs.unlink(segment.path);
+      } catch (error) {
+        log.error(
+          { file: segment.file, err: errorText(error) },
+          'cannot seal the file; the next start takes it up',
+        );
+      }
+    }
+    if (sealed.length === 0) return;
+    await fs.syncDirectory(spool.path('sealed'));
+    await fs.syncDirectory(spool.path('open'));
+    for (const file of sealed) onSealed(file);
+  }
+
+  async #closeIdleFiles(): Promise<void> {
+    const open = [...this.#segments.keys()].filter((segment) => segment.isOpen);
+    const excess = open.length - this.#options.config.max_open_files;
+    if (excess <= 0) return;
+    open.sort((a, b) => a.lastLineMs - b.lastLineMs);
+    for (const segment of open.slice(0, excess)) await segment.close();
+  }
+
+  /** The file is not to be trusted any more: its lines go to a new one of the same window. */
+  async #giveUp(segment: OpenSegment, error: unknown): Promise<void> {
+    const { fs, log, spool, onBroken } = this.#options;
+    const record = this.#segments.get(segment)!;
+    log.error(
+      { file: segment.file, err: errorText(error) },
+      'file given up after a disk error; its lines go to a new one',
+    );
+    const lines = await segment.abandon();
+    this.#forget(segment);
+    this.segmentFor(record, segment.window.startMs).adopt(lines);
+    try {
+      if (segment.goodBytes === 0) await fs.unlink(segment.path);
+      else await fs.rename(segment.path, spool.path('recovered', segment.file));
+      if (segment.goodBytes > 0) onBroken(segment.file, segment.goodBytes);
+    } catch (cause) {
+      if (!segment.exists) return;
+      log.error(
+        { file: segment.file, err: errorText(cause) },
+        'cannot move the broken file; the next start takes it up',
+      );
+    }
+  }
+
+  #forget(segment: OpenSegment): void {
+    const record = this.#segments.get(segment);
+    this.#segments.delete(segment);
+    if (record) record.segments = record.segments.filter((other) => other !== segment);
+  }
+
+  /** A file name that no segment on this disk has, in whatever state. */
+  #freeName(record: ChannelRecord, timeMs: number): string {
+    for (let number = 1; ; number++) {
+      const name = {
+        platform: record.encodedPlatform,
+        channel: record.encodedChannel,
+        startMs: Math.floor(timeMs / 60_000) * 60_000,
+        suffix: number === 1 ? '' : `-${number}`,
+      };
+      const file = segmentFile(name, 'none');
+      const isPending = record.segments.some((segment) => segment.file === file);
+      if (!isPending && !this.#isTaken(file)) return file;
+    }
+  }
+
+  /** Asked in the order in which a segment moves, so that none slips by. */
+  #isTaken(file: string): boolean {
+    const { spool } = this.#options;
+    if (existsSync(spool.path('open', file)) || existsSync(spool.path('recovered', file))) return true;
+    for (const directory of ['sealed', 'uploaded'] as const) {
+      for (const extension of ['', '.gz', '.zst']) {
+        if (existsSync(spool.path(directory, file + extension))) return true;
+      }
+    }
+    return false;
+  }
+}
