@@ -160,6 +160,10 @@ export async function runService(options: ServiceOptions): Promise<number> {
         'the configuration file is wrong; the older configuration stays in effect',
       );
     },
+    onMended: () => {
+      configProblem = undefined;
+      log.info({}, 'the configuration file is in order again, as it was before');
+    },
   });
   const removeSignals = onSignals({
     stop: (signal) => {
@@ -168,9 +172,9 @@ export async function runService(options: ServiceOptions): Promise<number> {
     },
     reload: () => {
       log.info({}, 'reading the configuration again (SIGHUP)');
-      void watcher.reload().then((result) => {
-        if (result === 'unchanged') configProblem = undefined;
-      });
+      watcher
+        .reload()
+        .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot read the configuration'));
     },
   });
 
@@ -265,11 +269,13 @@ function applyConfig(
   const diff = diffConfig(before, after);
   if (diff.recordingChanged || diff.channelsChanged) recorder.setPolicies(recordingPolicies(after));
   if (diff.channelsChanged) setChannels(connectors, after);
-  if (diff.logLevelChanged) log.setLevel(after.log.level);
+  // Whoever changes the level sees what became of the change, whichever level it was and is.
+  if (diff.logLevelChanged) log.setLevel('info');
   log.info({ ...diff }, 'the configuration has changed and is in effect');
   if (diff.needsRestart.length > 0) {
     log.warn({ keys: diff.needsRestart }, `these changes need a restart: ${diff.needsRestart.join(', ')}`);
   }
+  if (diff.logLevelChanged) log.setLevel(after.log.level);
 }
 
 function describeProblems(problems: readonly Problem[]): string {

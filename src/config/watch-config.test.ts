@@ -15,12 +15,14 @@ async function watched(file: string, options: { pollIntervalMs?: number } = {}) 
   if (!current.ok) throw new Error('broken from the start');
   const changes: LoadedConfig[] = [];
   const broken: Problem[][] = [];
+  const mended: number[] = [];
   const watcher = watchConfig({
     file,
     current,
     env: {},
     onChange: (loaded) => changes.push(loaded),
     onProblems: (problems) => broken.push(problems),
+    onMended: () => mended.push(broken.length),
     settleMs: 10,
     pollIntervalMs: options.pollIntervalMs ?? 50,
   });
@@ -29,7 +31,7 @@ async function watched(file: string, options: { pollIntervalMs?: number } = {}) 
       .at(-1)
       ?.config.twitch?.channels.map(({ name }) => name)
       .join();
-  return { watcher, changes, broken, names };
+  return { watcher, changes, broken, mended, names };
 }
 
 describe('a watched configuration', () => {
@@ -114,6 +116,21 @@ describe('a watched configuration', () => {
     await writeFile(file, channels('z'));
     await waitFor('the mended file', () => names() === 'z');
     expect(broken).toHaveLength(2);
+  });
+
+  it('is told that a broken edit was taken back, once, though nothing has changed', async () => {
+    await using directory = await tempDir('watch');
+    const file = directory.join('config.yaml');
+    await writeFile(file, channels('a'));
+    const { watcher, changes, broken, mended } = await watched(file);
+    await using _ = watcher;
+    await writeFile(file, 'twitch: [');
+    await waitFor('the problem', () => broken.length === 1);
+    await writeFile(file, channels('a'));
+    await waitFor('the end of it', () => mended.length > 0);
+    expect(await watcher.reload()).toBe('unchanged');
+    expect(mended).toEqual([1]);
+    expect(changes).toEqual([]);
   });
 
   it('is not told of an edit that changes no value', async () => {

@@ -21,6 +21,8 @@ export interface WatchConfigOptions {
   onChange(loaded: LoadedConfig): void;
   /** The file is broken; told once per state of the file, and at every {@link ConfigWatcher.reload}. */
   onProblems(problems: Problem[]): void;
+  /** The file was broken, and says again what is in effect. */
+  onMended?(): void;
   pollIntervalMs?: number;
   /** A file is read when it has stayed the same for so long: editors write in several steps. */
   settleMs?: number;
@@ -53,6 +55,7 @@ class FileConfigWatcher implements ConfigWatcher {
   /** State of the files that was last read. */
   #seen: string | undefined;
   #told: Problem[] | undefined;
+  #isBroken = false;
   /** Reads happen one after the other. */
   #tail: Promise<unknown> = Promise.resolve();
   #scheduled = false;
@@ -132,13 +135,17 @@ class FileConfigWatcher implements ConfigWatcher {
     if (!result.ok) {
       if (!isDeepStrictEqual(result.problems, this.#told)) this.#options.onProblems(result.problems);
       this.#told = result.problems;
+      this.#isBroken = true;
       return 'broken';
     }
+    const wasBroken = this.#isBroken;
     this.#told = undefined;
+    this.#isBroken = false;
     if (
       isDeepStrictEqual(result.config, this.#current.config) &&
       isDeepStrictEqual(result.secrets, this.#current.secrets)
     ) {
+      if (wasBroken) this.#options.onMended?.();
       return 'unchanged';
     }
     this.#current = result;
