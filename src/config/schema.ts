@@ -190,7 +190,7 @@ export const configSchema = z.strictObject({
       compression_level: z.number().int().min(1).max(19).optional(),
       /** Verified files stay on the local disk for so long. */
       keep_local_hours: z.number().min(0).max(876_000).default(0),
-      max_open_files: count.default(512),
+      max_open_files: count.default(2_000),
       /** Below this much free disk, presence is shed and the alarm is raised. */
       min_free_bytes: z
         .number()

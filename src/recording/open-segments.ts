@@ -46,9 +46,12 @@ export class OpenSegments {
   readonly #options: OpenSegmentsOptions;
   /** Every segment with a file in `open/` or lines waiting for one. */
   readonly #segments = new Map<OpenSegment, ChannelRecord>();
+  /** As configured, or as the system turns out to allow. */
+  #openFilesMax: number;
 
   constructor(options: OpenSegmentsOptions) {
     this.#options = options;
+    this.#openFilesMax = options.config.max_open_files;
   }
 
   get size(): number {
@@ -98,13 +101,21 @@ export class OpenSegments {
     const dirty = [...this.#segments.keys()].filter((segment) => segment.pending.lines > 0);
     let makesFiles = false;
     let trouble: unknown;
+    let open = this.#openFiles().length;
     const written: OpenSegment[] = [];
     await forEachConcurrently(dirty, COMMIT_CONCURRENCY, async (segment) => {
       makesFiles ||= !segment.exists;
+      if (!segment.isOpen) open++;
       const outcome = await segment.commit();
       if (outcome.ok) written.push(segment);
       else trouble = outcome.error;
       if (!outcome.ok && outcome.kind === 'broken') await this.#giveUp(segment, outcome.error);
+      if (!outcome.ok && isOutOfFiles(outcome.error))
+        this.#openFilesMax = fewerThan(this.#openFilesMax, open);
+      if (open > this.#openFilesMax) {
+        await segment.close();
+        open--;
+      }
     });
     // A file counts only when its name is durable, too.
     if (makesFiles) await fs.syncDirectory(spool.path('open'));
@@ -163,11 +174,15 @@ export class OpenSegments {
   }
 
   async #closeIdleFiles(): Promise<void> {
-    const open = [...this.#segments.keys()].filter((segment) => segment.isOpen);
-    const excess = open.length - this.#options.config.max_open_files;
+    const open = this.#openFiles();
+    const excess = open.length - this.#openFilesMax;
     if (excess <= 0) return;
     open.sort((a, b) => a.lastLineMs - b.lastLineMs);
     for (const segment of open.slice(0, excess)) await segment.close();
+  }
+
+  #openFiles(): OpenSegment[] {
+    return [...this.#segments.keys()].filter((segment) => segment.isOpen);
   }
 
   /** The file is not to be trusted any more: its lines go to a new one of the same window. */
@@ -226,4 +241,14 @@ export class OpenSegments {
     }
     return false;
   }
+}
+
+function isOutOfFiles(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
+/** Leaves room for sockets, uploads and the rest of the process. */
+function fewerThan(limit: number, open: number): number {
+  return Math.max(COMMIT_CONCURRENCY, Math.min(limit, Math.floor(open * 0.75)));
 }

@@ -175,6 +175,36 @@ describe('Recorder', () => {
     );
   });
 
+  it('makes do with as many open files as the system allows', async () => {
+    await using dir = await tempDir();
+    const { sink, spool, stop, disk } = await startRecorder(dir.path);
+    let open = 0;
+    const { open: openFile } = disk;
+    disk.open = async (path, flags) => {
+      if (open >= 12) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+      const handle = await openFile(path, flags);
+      const close = handle.close.bind(handle);
+      open++;
+      return Object.assign(handle, {
+        close: async () => {
+          open--;
+          await close();
+        },
+      });
+    };
+    for (let round = 0; round < 5; round++) {
+      for (let number = 0; number < 40; number++) sink.push(event(`${round}`, { channel: `c${number}` }));
+      await sink.recorded(AbortSignal.timeout(20_000));
+    }
+    disk.open = openFile;
+    await stop();
+    const files = await spooledLines(spool, 'sealed');
+    expect(files.size).toBe(40);
+    for (const lines of files.values()) {
+      expect(lines.map(({ message }) => message)).toEqual(['0', '1', '2', '3', '4']);
+    }
+  });
+
   it('keeps no more files open than it may', async () => {
     await using dir = await tempDir();
     const { sink, spool, stop, recorder } = await startRecorder(dir.path, { config: { max_open_files: 4 } });
