@@ -16,7 +16,8 @@ export default defineConfig({
     chunkFileNames: 'chunks/[name]-[hash].js',
     minify: { compress: true, mangle: false },
     // Bundled CommonJS modules ask for require.
-    banner: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    banner:
+      "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     cleanDir: true,
   },
 });
