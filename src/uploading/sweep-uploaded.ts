@@ -36,10 +36,15 @@ export async function sweepUploaded(rules: SweepRules, signal: AbortSignal): Pro
   return deleted;
 }
 
-/** The common case without a look at the whole directory: delete this one now, if that is allowed. */
+/**
+ * The common case without a look at the whole directory: delete this one now, if that is allowed. Where the disk is
+ * nearly full it goes whoever needs it, since the next segment needs its place.
+ */
 export async function deleteUploaded(rules: SweepRules, file: string): Promise<boolean> {
-  if (rules.keepLocalMs > 0 || !rules.mayDelete(file)) return false;
-  await unlinkIfThere(rules.spool.path('uploaded', file));
+  const { spool, keepLocalMs, minFreeBytes, mayDelete, freeBytes } = rules;
+  const isDispensable = keepLocalMs === 0 && mayDelete(file);
+  if (!isDispensable && (await freeBytes()) >= minFreeBytes) return false;
+  await unlinkIfThere(spool.path('uploaded', file));
   return true;
 }
 
