@@ -73,7 +73,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     spool,
     channel,
     now: clock.now,
-    certainUntilMs: () => recorder.status().certainUntilMs,
+    certainUntilMs: () => recorder.certainUntilMs,
     rotateMinutes: config.recorder.rotate_minutes,
     log,
   });
@@ -83,6 +83,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     coverage,
     channel,
     rotateMinutes: config.recorder.rotate_minutes,
+    now: clock.now,
     log,
   });
 
@@ -214,10 +215,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
   );
   void recoverSegments(leftovers, recovery, stopSources.signal);
   const watchdog = setInterval(() => {
-    const { certainUntilMs, diskTrouble } = recorder.status();
-    const isStuck =
-      diskTrouble === undefined && certainUntilMs > 0 && clock.now() - certainUntilMs > RECORDER_STALL_MS;
-    if (isStuck) failed('recorder')(new ChatlogError('stalled', 'no commit for five minutes'));
+    const { sinceCommitMs, diskTrouble } = recorder.status();
+    if (diskTrouble === undefined && sinceCommitMs > RECORDER_STALL_MS) failed('recorder')(new ChatlogError('stalled', 'no commit for five minutes'));
     if (uploader.status().stalled)
       failed('uploader')(new ChatlogError('stalled', 'an upload hangs and does not end'));
   }, WATCHDOG_MS);

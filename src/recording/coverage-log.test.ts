@@ -245,19 +245,22 @@ describe('loadRecentIdentities', () => {
       gzipSync(text('gzip', 90_000)),
     );
     await writeFile(first.spool('sealed', 'twitch_x_20261121_0900.jsonl'), text('other-hour', 0));
-    await writeFile(first.spool('sealed', 'twitch_y_20261121_1258.jsonl'), text('other-channel', 0));
+    await writeFile(first.spool('sealed', 'twitch_y_20261121_1300.jsonl'), text('unknown-channel', 100_000));
+    await writeFile(first.spool('sealed', 'twitch_z_20261121_1300.jsonl'), text('old-of-another', 130_000));
     const { run, log } = await startRun(dir.path, T0);
     await loadRecentIdentities({
       spool: run.spool,
       coverage: log,
       channel: run.channel,
       rotateMinutes: 60,
+      now: () => run.nowMs,
       log: silentLog,
     });
     const sink = run.channel.sink('twitch');
     const isKnown = (id: string) => !sink.push(event(id, { id, platform: 'twitch' }));
-    expect(['torn', 'zstd', 'gzip'].map(isKnown)).toEqual([true, true, true]);
-    expect(['old-1', 'other-hour', 'other-channel'].map(isKnown)).toEqual([false, false, false]);
+    const recent = ['torn', 'zstd', 'gzip', 'unknown-channel'];
+    expect(recent.filter((id) => !isKnown(id))).toEqual([]);
+    expect(['old-1', 'other-hour', 'old-of-another'].filter(isKnown)).toEqual([]);
   });
 
   it('moves the end of the coverage to the last live line, when the crash came after the last checkpoint', async () => {
@@ -279,6 +282,7 @@ describe('loadRecentIdentities', () => {
       coverage: log,
       channel: run.channel,
       rotateMinutes: 60,
+      now: () => run.nowMs,
       log: silentLog,
     });
     expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0 + 8_000);
@@ -318,6 +322,7 @@ describe('loadRecentIdentities', () => {
       coverage: log,
       channel: run.channel,
       rotateMinutes: 60,
+      now: () => run.nowMs,
       log: silentLog,
     });
     expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0);

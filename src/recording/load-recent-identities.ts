@@ -1,6 +1,7 @@
 /**
  * Reads back, at the start, the identities of the lines recorded shortly before each channel's coverage ended: those
- * that backfill may bring once more. They are at the ends of the channel's newest local segments.
+ * that backfill may bring once more. They are at the ends of the channel's newest local segments. Where the end is not
+ * known (the coverage could not be written or read), it is taken to be now: so long before it backfill asks back.
  *
  * Bounds: 8 MiB from the end of a plain file; compressed files, which can only be read from their beginning, as long
  * as 32 MiB in all have not been read. Beyond that a line may be recorded twice (with the same id, by which readers
@@ -29,27 +30,29 @@ export interface LoadRecentOptions {
   coverage: CoverageLog;
   channel: EventChannel;
   rotateMinutes: number;
+  now: () => number;
   log: Logger;
 }
 
 /** Returns how many lines were read. Never throws for a file that cannot be read. */
 export async function loadRecentIdentities(options: LoadRecentOptions): Promise<number> {
-  const { spool, coverage, log, rotateMinutes } = options;
+  const { spool, coverage, log, rotateMinutes, now } = options;
+  const unknownCutoffMs = now() - OVERLAP_MS;
   const cutoffs = new Map<string, number>();
   for (const { platform, channel, throughMs } of coverage.ends()) {
     cutoffs.set(`${encodeName(platform)}/${encodeName(channel)}`, throughMs - OVERLAP_MS);
   }
-  if (cutoffs.size === 0) return 0;
   let lines = 0;
   let compressedBytes = 0;
   for (const directory of ['recovered', 'sealed', 'uploaded'] satisfies SpoolDirectory[]) {
     for (const file of await readdir(spool.path(directory))) {
       const name = parseSegmentFile(file);
-      const cutoffMs = name && cutoffs.get(`${name.platform}/${name.channel}`);
-      if (cutoffMs === undefined || windowOf(name!.startMs, rotateMinutes).endMs < cutoffMs) continue;
+      if (!name) continue;
+      const cutoffMs = cutoffs.get(`${name.platform}/${name.channel}`) ?? unknownCutoffMs;
+      if (windowOf(name.startMs, rotateMinutes).endMs < cutoffMs) continue;
       const path = spool.path(directory, file);
       try {
-        if (name!.compression === 'none') {
+        if (name.compression === 'none') {
           lines += await readTail(path, cutoffMs, options);
         } else {
           compressedBytes += (await stat(path)).size;
