@@ -216,7 +216,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
   void recoverSegments(leftovers, recovery, stopSources.signal);
   const watchdog = setInterval(() => {
     const { sinceCommitMs, diskTrouble } = recorder.status();
-    if (diskTrouble === undefined && sinceCommitMs > RECORDER_STALL_MS) failed('recorder')(new ChatlogError('stalled', 'no commit for five minutes'));
+    if (diskTrouble === undefined && sinceCommitMs > RECORDER_STALL_MS)
+      failed('recorder')(new ChatlogError('stalled', 'no commit for five minutes'));
     if (uploader.status().stalled)
       failed('uploader')(new ChatlogError('stalled', 'an upload hangs and does not end'));
   }, WATCHDOG_MS);

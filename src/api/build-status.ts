@@ -36,7 +36,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
   const connectors = sources.connectors();
   const queue = sources.queue();
   const components: Record<string, ComponentHealth> = {
-    recorder: recorderHealth(recorder, queue, nowMs),
+    recorder: recorderHealth(recorder, queue),
     upload: uploadHealth(uploader, nowMs, sources.uploadAlarmMs),
     ...Object.fromEntries(connectors.map((status) => [status.platform, connectorHealth(status)])),
     config: configHealth(sources.configProblem()),
@@ -98,21 +98,15 @@ export function isReady(report: StatusReport): boolean {
   return report.components.recorder!.ok && report.components.upload!.ok;
 }
 
-function recorderHealth(
-  recorder: RecorderStatus,
-  queue: { events: number; full: boolean },
-  nowMs: number,
-): ComponentHealth {
+function recorderHealth(recorder: RecorderStatus, queue: { events: number; full: boolean }): ComponentHealth {
   if (recorder.diskTrouble !== undefined) {
     return {
       ok: false,
       detail: `the disk takes no lines: ${recorder.diskTrouble}; ${queue.events} events wait in memory`,
     };
   }
-  // Zero until the first commit, a moment after the start.
-  const ageMs = recorder.certainUntilMs === 0 ? 0 : nowMs - recorder.certainUntilMs;
-  if (ageMs > COMMIT_AGE_MAX_MS) {
-    return { ok: false, detail: `no commit for ${Math.round(ageMs / 1000)} s` };
+  if (recorder.sinceCommitMs > COMMIT_AGE_MAX_MS) {
+    return { ok: false, detail: `no commit for ${Math.round(recorder.sinceCommitMs / 1000)} s` };
   }
   if (queue.full) return { ok: true, detail: `the buffer is full (${queue.events} events): sockets wait` };
   return { ok: true, detail: `${recorder.recorded} lines recorded, ${queue.events} waiting` };

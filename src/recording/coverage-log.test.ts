@@ -12,17 +12,17 @@ import { loadRecentIdentities } from './load-recent-identities.ts';
 const T0 = Date.parse('2026-11-21T13:00:00.000Z');
 
 /** A run of the process: its clock, its commits, its channel. */
-async function startRun(root: string, nowMs: number) {
+async function startRun(root: string, nowMs: number, warn = silentLog.warn) {
   const spool = await openSpool(root);
   const channel = new EventChannel({ events: 1000, bytes: 1e8 }, new RecentIdentities(1000));
-  const run = { spool, channel, nowMs, certainUntilMs: 0 };
+  const run = { spool, channel, nowMs, certainUntilMs: nowMs };
   const log = new CoverageLog({
     spool,
     channel,
     now: () => run.nowMs,
     certainUntilMs: () => run.certainUntilMs,
     rotateMinutes: 60,
-    log: silentLog,
+    log: { ...silentLog, warn },
   });
   await log.load();
   return {
@@ -183,6 +183,53 @@ describe('CoverageLog', () => {
     first.run.certainUntilMs = T0 + 56_000;
     await first.log.save();
     expect((await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs).toBe(T0 + 55_000);
+  });
+
+  it('opens a gap again whose line was not recorded, also when the feed was lost once more meanwhile', async () => {
+    await using dir = await tempDir();
+    const { run, log, coverage } = await startRun(dir.path, T0);
+    const opensFrom = async () => {
+      await log.save();
+      return (await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs;
+    };
+    coverage.wanted('x');
+    run.nowMs = T0 + 10_000;
+    coverage.closeGap(coverage.live('x', () => run.nowMs)!, 'complete', 1);
+    run.nowMs = T0 + 20_000;
+    coverage.lost('x', T0 + 15_000, 'lost again');
+    const second = coverage.live('x', () => run.nowMs)!;
+    expect(await opensFrom()).toBe(T0);
+    run.nowMs = T0 + 30_000;
+    coverage.closeGap(second, 'complete', 1);
+    expect(await opensFrom()).toBe(T0);
+    run.certainUntilMs = T0 + 31_000;
+    expect(await opensFrom()).toBe(T0 + 30_000);
+  });
+
+  it('is never ahead of a commit while a gap is being filled', async () => {
+    await using dir = await tempDir();
+    const { run, log, coverage } = await startRun(dir.path, T0);
+    coverage.closeGap(coverage.live('x', () => run.nowMs)!, 'off', 0);
+    run.certainUntilMs = T0 + 5_000;
+    run.nowMs = T0 + 20_000;
+    coverage.lost('x', T0 + 15_000, 'the disk is full, and then the feed is lost');
+    expect(coverage.live('x', () => run.nowMs)).toMatchObject({ fromMs: T0 + 15_000 });
+    await log.save();
+    expect((await startRun(dir.path, T0 + 60_000)).coverage.live('x', () => 0)?.fromMs).toBe(T0 + 5_000);
+  });
+
+  it('is written by one at a time, the last one last', async () => {
+    await using dir = await tempDir();
+    const warnings: object[] = [];
+    const { run, log, coverage } = await startRun(dir.path, T0, (fields) => void warnings.push(fields));
+    const saves = [];
+    for (let number = 0; number < 20; number++) {
+      coverage.wanted(`channel-${number}`);
+      saves.push(log.save());
+    }
+    await Promise.all(saves);
+    expect(Object.keys((await fileOf(run.spool)).platforms.twitch)).toHaveLength(20);
+    expect(warnings).toEqual([]);
   });
 
   it('forgets channels that are no longer recorded', async () => {

@@ -64,7 +64,7 @@ export interface CoverageLogOptions {
   spool: Spool;
   channel: EventChannel;
   now: () => number;
-  /** Everything that came before this time is recorded. */
+  /** Everything that came before this time is recorded; not asked before the first channel of this run. */
   certainUntilMs: () => number;
   rotateMinutes: number;
   log: Logger;
@@ -80,6 +80,8 @@ export class CoverageLog {
   #hasChange = false;
   /** Brings the next checkpoint forward. */
   #hasten: (() => void) | undefined;
+  /** The file is written by one at a time: the last one may come while a slow disk still holds up the one before. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(options: CoverageLogOptions) {
     this.#options = options;
@@ -190,7 +192,12 @@ export class CoverageLog {
     await this.#write(platforms, live);
   }
 
-  async #write(platforms: Ends, live: Record<string, string[]>): Promise<void> {
+  #write(platforms: Ends, live: Record<string, string[]>): Promise<void> {
+    this.#written = this.#written.then(() => this.#replaceFile(platforms, live));
+    return this.#written;
+  }
+
+  async #replaceFile(platforms: Ends, live: Record<string, string[]>): Promise<void> {
     const { spool, log } = this.#options;
     const path = spool.path('state', 'coverage.json');
     try {
@@ -272,7 +279,7 @@ export class CoverageLog {
     if (entry?.gap !== gap) return;
     const closedAtMs = this.#options.now();
     entry.gap = undefined;
-    entry.closing = { fromMs: gap.fromMs, closedAtMs };
+    entry.closing = { fromMs: this.#unrecordedGapFrom(entry) ?? gap.fromMs, closedAtMs };
     entry.throughMs = Math.max(gap.toMs, gap.fromMs);
     if (gap.toMs - gap.fromMs < GAP_MIN_MS) return;
     this.#gaps++;
@@ -288,14 +295,18 @@ export class CoverageLog {
   /** Until when a crash right now would leave the channel's feed certain. */
   #certain(entry: Entry): number {
     const recordedMs = this.#options.certainUntilMs();
-    if (entry.gap) return entry.gap.fromMs;
-    if (entry.closing) {
-      if (recordedMs < entry.closing.closedAtMs) return entry.closing.fromMs;
-      entry.closing = undefined;
-    }
-    // Before the first commit nothing of this run counts; what the last run left does.
-    if (!entry.heardAtMs) return recordedMs > 0 ? Math.min(entry.throughMs, recordedMs) : entry.throughMs;
+    const unrecordedFromMs = this.#unrecordedGapFrom(entry);
+    if (unrecordedFromMs !== undefined) return Math.min(unrecordedFromMs, recordedMs);
+    if (entry.gap) return Math.min(entry.gap.fromMs, recordedMs);
+    if (!entry.heardAtMs) return Math.min(entry.throughMs, recordedMs);
     return Math.max(entry.throughMs, Math.min(entry.heardAtMs(), recordedMs));
+  }
+
+  /** Where the oldest closed gap starts whose line may not be recorded yet. */
+  #unrecordedGapFrom(entry: Entry): number | undefined {
+    if (entry.closing && this.#options.certainUntilMs() >= entry.closing.closedAtMs)
+      entry.closing = undefined;
+    return entry.closing?.fromMs;
   }
 
   #find(platform: string, channel: string): Entry | undefined {

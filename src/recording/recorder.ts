@@ -37,8 +37,8 @@ export interface RecorderStatus {
   diskTrouble: string | undefined;
   /** How long the last commit took. */
   lastCommitMs: number;
-  /** Everything that came before is recorded; wall clock, ms. */
-  certainUntilMs: number;
+  /** How long ago everything that had come by then was recorded; measured, so that no jump of the clock counts. */
+  sinceCommitMs: number;
 }
 
 /** Waiting events that wake the loop before its time. */
@@ -64,7 +64,9 @@ export class Recorder {
   #recorded = 0;
   #diskTrouble: string | undefined;
   #lastCommitMs = 0;
-  #certainUntilMs = 0;
+  #certainUntilMs: number;
+  /** Monotonic time of {@link #certainUntilMs}. */
+  #committedAtMs: number;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -76,7 +78,10 @@ export class Recorder {
       minFreeBytes: options.config.min_free_bytes,
     });
     this.#flushIntervalMs = options.config.flush_interval_seconds * 1000;
-    this.#nextFlushMs = options.clock.monotonic() + this.#flushIntervalMs;
+    // Of what came before this run there is nothing to record.
+    this.#certainUntilMs = options.clock.now();
+    this.#committedAtMs = options.clock.monotonic();
+    this.#nextFlushMs = this.#committedAtMs + this.#flushIntervalMs;
     this.#records = new ChannelRecords(
       CHANNEL_RECORDS_MAX,
       (platform, channel) => this.#policies.channels.get(platform)?.get(channel) ?? this.#policies.defaults,
@@ -88,6 +93,11 @@ export class Recorder {
 
   get channels(): Iterable<ChannelRecord> {
     return this.#records;
+  }
+
+  /** Everything that came before is recorded; wall clock, ms. */
+  get certainUntilMs(): number {
+    return this.#certainUntilMs;
   }
 
   /** Takes effect with the next event. */
@@ -134,7 +144,7 @@ export class Recorder {
       freeBytes: this.#diskSpace.freeBytes,
       diskTrouble: this.#diskTrouble,
       lastCommitMs: this.#lastCommitMs,
-      certainUntilMs: this.#certainUntilMs,
+      sinceCommitMs: this.#options.clock.monotonic() - this.#committedAtMs,
     };
   }
 
@@ -220,7 +230,10 @@ export class Recorder {
     if (lines > 0) channel.release(lines, heldBytes);
     channel.recordedThrough(Math.min(this.#takenSequence, this.#segments.oldestSequence - 1));
     this.#lastCommitMs = clock.monotonic() - startedMs;
-    if (trouble === undefined) this.#certainUntilMs = absorbedAtMs;
+    if (trouble === undefined) {
+      this.#certainUntilMs = absorbedAtMs;
+      this.#committedAtMs = startedMs;
+    }
     this.#reportDisk(trouble);
   }
 
