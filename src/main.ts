@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
 import { packageInfo } from './cli/package-info.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
+import { exitProcess } from './lib/exit-process.ts';
 
 /** Runs one command and gives its exit code; never throws and never exits. `argv` is without node and script. */
 export async function main(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
@@ -200,9 +201,10 @@ function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
 /** {@link main} for a process of its own: ends it, also where a forgotten socket would keep it. */
 export async function start(argv: readonly string[]): Promise<void> {
   process.exitCode = await main(argv);
-  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
+  setTimeout(() => void exitProcess(undefined, EXIT_PATIENCE_MS), EXIT_GRACE_MS).unref();
 }
 
 const EXIT_GRACE_MS = 300;
+const EXIT_PATIENCE_MS = 500;
 
 if (import.meta.main) await start(process.argv.slice(2));

@@ -25,7 +25,9 @@ import { createConnectors } from './connectors/create-connectors.ts';
 import { systemClock } from './lib/clock.ts';
 import type { AppLogger } from './lib/create-logger.ts';
 import { ChatlogError, errorText } from './lib/errors.ts';
+import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
+import { textRedactor } from './lib/redact.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -40,6 +42,8 @@ import { createUploader } from './uploading/uploader.ts';
 const STOP_DEADLINE_MS = 2_800;
 /** A part that has not closed by then is left behind: the recorder's turn must come. */
 const STOP_PART_MS = 700;
+/** After a second signal, for what is being written at the moment. */
+const FORCED_EXIT_MS = 100;
 const WATCHDOG_MS = 10_000;
 /** A recorder that has not committed for so long, without the disk being the cause, is started anew. */
 const RECORDER_STALL_MS = 300_000;
@@ -121,6 +125,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   setChannels(connectors, config);
 
   let configProblem: string | undefined;
+  let redact = textRedactor(loaded.secrets);
   const sources: StatusSources = {
     version,
     instance: config.instance,
@@ -134,6 +139,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     gaps: () => coverage.gaps,
     parseFailures: () => parseFailures,
     configProblem: () => configProblem,
+    redact: (text) => redact(text),
     uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
   };
   const status = () => buildStatus(sources);
@@ -152,6 +158,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
       configProblem = undefined;
       applyConfig(current.config, changed.config, { connectors, recorder, log });
       log.setSecrets(changed.secrets);
+      redact = textRedactor(changed.secrets);
       current = changed;
     },
     onProblems: (problems) => {
@@ -235,7 +242,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
       'could not stop in time; what was not synced is asked for again at the next start',
     );
     log.flush();
-    process.exit(1);
+    void exitProcess(1, 0);
   }, STOP_DEADLINE_MS);
   stopSources.abort(new ChatlogError('stopping', 'chatlog is stopping'));
   await atMost(STOP_PART_MS, Promise.allSettled(connecting));
@@ -293,7 +300,7 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
 function onSignals({ stop, reload }: { stop(signal: string): void; reload(): void }): () => void {
   let isStopping = false;
   const onStop = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(1);
+    if (isStopping) return void exitProcess(1, FORCED_EXIT_MS);
     isStopping = true;
     stop(signal);
   };
