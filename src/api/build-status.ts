@@ -22,6 +22,8 @@ export interface StatusSources {
   parseFailures(): number;
   /** What is wrong with the configuration file as it stands; undefined where it is in effect. */
   configProblem(): string | undefined;
+  /** Takes secrets out of what other servers said: some repeat what they were told. */
+  redact(text: string): string;
   /** The age of the oldest segment not uploaded that raises the alarm. */
   uploadAlarmMs: number;
 }
@@ -32,8 +34,8 @@ const COMMIT_AGE_MAX_MS = 30_000;
 export function buildStatus(sources: StatusSources): StatusReport {
   const nowMs = sources.now();
   const recorder = sources.recorder();
-  const uploader = sources.uploader();
-  const connectors = sources.connectors();
+  const uploader = uploaderWithoutSecrets(sources.uploader(), sources.redact);
+  const connectors = sources.connectors().map((status) => withoutSecrets(status, sources.redact));
   const queue = sources.queue();
   const components: Record<string, ComponentHealth> = {
     recorder: recorderHealth(recorder, queue),
@@ -167,6 +169,22 @@ function channelRows(
       };
     }),
   );
+}
+
+type Redact = (text: string) => string;
+
+function withoutSecrets(
+  { platform, channels, connections }: ConnectorStatus,
+  redact: Redact,
+): ConnectorStatus {
+  const clean = <T extends { reason?: string }>(row: T): T =>
+    row.reason === undefined ? row : { ...row, reason: redact(row.reason) };
+  return { platform, channels: channels.map(clean), connections: connections.map(clean) };
+}
+
+function uploaderWithoutSecrets(status: UploaderStatus, redact: Redact): UploaderStatus {
+  const { lastError } = status;
+  return lastError === undefined ? status : { ...status, lastError: redact(lastError) };
 }
 
 function iso(ms: number): string {

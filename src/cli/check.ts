@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { escapeControl } from '../lib/escape-control.ts';
 import type { Logger } from '../lib/logger.ts';
+import { textRedactor } from '../lib/redact.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { attempt, type CheckResult } from './checks/check-result.ts';
 import { checkDataDirectory, checkHttpPort } from './checks/local-checks.ts';
@@ -34,7 +35,10 @@ export async function check(
   const loaded = await openConfig(options.config, terminal);
   if (!loaded) return EXIT.usage;
   const results = await runChecks(loaded.config, tools ?? (await defaultTools()));
-  const checks = [configurationResult(options.config, loaded.warnings.length), ...results];
+  const redact = textRedactor(loaded.secrets);
+  // Some servers repeat what they were told.
+  const cleaned = results.map((result) => ({ ...result, detail: redact(result.detail) }));
+  const checks = [configurationResult(options.config, loaded.warnings.length), ...cleaned];
   const ok = checks.every(({ outcome }) => outcome !== 'failed');
   if (options.json) terminal.out(JSON.stringify({ ok, checks }, null, 2));
   else printChecks(checks, terminal);

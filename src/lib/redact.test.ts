@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { redactor } from './redact.ts';
+import { redactor, textRedactor } from './redact.ts';
 
 const clean = (value: unknown, ...secrets: string[]) =>
   (redactor(secrets)({ value }) as { value: unknown }).value;
@@ -11,6 +11,12 @@ describe('redaction', () => {
       a: ['x [redacted] y', { '[redacted]-key': 1 }],
       n: '[redacted]',
     });
+  });
+
+  it('takes secrets out of a single text, as of another server that repeats them', () => {
+    const said = 'Closing link: "s3cret pass" is not the password';
+    expect(textRedactor(['s3cret pass'])(said)).toBe('Closing link: "[redacted]" is not the password');
+    expect(textRedactor([])(said)).toBe(said);
   });
 
   it('knows a Twitch token with and without its prefix', () => {

@@ -29,6 +29,12 @@ const SECRET_KEYS = new Set([
 
 /** Built once for a set of secrets; gives a redacted copy of a line. */
 export function redactor(secrets: readonly string[]): (line: object) => object {
+  const clean = textRedactor(secrets);
+  return (line) => redactValue(line, clean, 0) as object;
+}
+
+/** For a single text: what another server said, before people see it. */
+export function textRedactor(secrets: readonly string[]): (text: string) => string {
   const spellings = new Set(secrets.flatMap(spellingsOf).filter((text) => text.length >= SECRET_MIN));
   const pattern =
     spellings.size === 0
@@ -40,8 +46,7 @@ export function redactor(secrets: readonly string[]): (line: object) => object {
             .join('|'),
           'g',
         );
-  const clean = (text: string) => cut(pattern ? text.replace(pattern, REDACTED) : text);
-  return (line) => redactValue(line, clean, 0) as object;
+  return (text) => cut(pattern ? text.replace(pattern, REDACTED) : text);
 }
 
 /** As it is, without `oauth:`, each also as URLs and JSON texts carry it. */

@@ -1,7 +1,9 @@
 /** The command line through `bin/chatlog.js`, alone and beside a running recorder. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../support/free-port.ts';
@@ -10,6 +12,7 @@ import { chatLine, chatLines } from '../support/live-lines.ts';
 import { compareTwitch, NOTHING_WRONG, recordedIn } from '../support/recorded.ts';
 import { RunningChatlog } from '../support/run-chatlog.ts';
 import { BIN, chatlog as command, NODE } from '../support/run-command.ts';
+import { sampleLines } from '../support/segments.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { arrived, joined, runOnTwitch, twitchConfig } from '../support/twitch-run.ts';
 import { startTwitchServer } from '../support/twitch-server.ts';
@@ -187,13 +190,41 @@ const SECRETS = {
   secretKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
   sessionToken: 'session/token+of=today',
   password: 'irc-server-passw0rd',
+  otherPassword: 'another-passw0rd',
   sasl: 'sasl-passw0rd!',
   nickServ: 'nickserv-passw0rd',
   key: 'channel-k3y',
 };
 
+/** Servers of the kind that tells back what it was told. */
+async function tactless(): Promise<{ ircPort: number; s3Url: string } & AsyncDisposable> {
+  const irc = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const password = /PASS :?(\S+)/.exec(text)?.[1];
+      if (password) socket.end(`ERROR :Closing link: "${password}" is not the password\r\n`);
+    });
+  });
+  const s3 = createHttpServer((request, response) => {
+    const message = `No key ${SECRETS.accessKey} with ${SECRETS.secretKey} (${request.headers['x-amz-security-token']})`;
+    response.writeHead(403, { 'content-type': 'application/xml' });
+    response.end(`<Error><Code>InvalidAccessKeyId</Code><Message>${message}</Message></Error>`);
+  });
+  for (const server of [irc, s3]) await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    ircPort: (irc.address() as AddressInfo).port,
+    s3Url: `http://127.0.0.1:${(s3.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      irc.close();
+      s3.close();
+      s3.closeAllConnections();
+    },
+  };
+}
+
 test.concurrent('no secret is ever printed or recorded, however things go wrong', async () => {
   await using directory = await tempDir();
+  await using others = await tactless();
   await using server = await startTwitchServer({ accounts: { recorder: 'another-token' } });
   await using ircd = await startInspircd({ password: SECRETS.password });
   const network = {
@@ -214,14 +245,14 @@ test.concurrent('no secret is ever printed or recorded, however things go wrong'
       },
       refused: {
         ...network,
-        port: ircd.port,
-        server_password: `not-${SECRETS.password}`,
+        port: others.ircPort,
+        server_password: SECRETS.otherPassword,
         channels: ['#pond'],
       },
     },
     s3: {
       bucket: 'nowhere',
-      endpoint: `http://127.0.0.1:${await freePort()}`,
+      endpoint: others.s3Url,
       access_key_id: SECRETS.accessKey,
       secret_access_key: SECRETS.secretKey,
       session_token: SECRETS.sessionToken,
@@ -230,15 +261,21 @@ test.concurrent('no secret is ever printed or recorded, however things go wrong'
   };
   const twitch = { username: 'recorder', oauth: `oauth:${SECRETS.token}` };
   const options = { directory: directory.path, channels: ['ann'], twitch, config };
+  // Something to upload, so that the storage has something to say.
+  await mkdir(directory.join('data', 'sealed'), { recursive: true });
+  await writeFile(directory.join('data/sealed/twitch_ann_20260101_0000.jsonl'), sampleLines(3));
   await using chatlog = await runOnTwitch(server, options);
   await chatlog.until('everything that can fail has failed, and IRC is joined', async () => {
-    const { channels, connections } = await chatlog.status();
+    const { channels, connections, upload } = await chatlog.status();
     return (
+      upload.lastError !== null &&
       channels.some(({ platform, state }) => platform === 'irc-pond' && state === 'joined') &&
       connections.some(
         ({ platform, reason }) => platform === 'twitch' && reason?.includes('authentication'),
       ) &&
-      connections.some(({ platform, reason }) => platform === 'irc-refused' && reason !== undefined)
+      connections.some(
+        ({ platform, reason }) => platform === 'irc-refused' && reason?.includes('not the password'),
+      )
     );
   });
   const texts = [
