@@ -28,7 +28,6 @@ import { ChatlogError, errorText } from './lib/errors.ts';
 import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
 import { textRedactor } from './lib/redact.ts';
-import { textRedactor } from './lib/redact.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -127,7 +126,6 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   let configProblem: string | undefined;
   let redact = textRedactor(loaded.secrets);
-  let redact = textRedactor(loaded.secrets);
   const sources: StatusSources = {
     version,
     instance: config.instance,
@@ -141,7 +139,6 @@ export async function runService(options: ServiceOptions): Promise<number> {
     gaps: () => coverage.gaps,
     parseFailures: () => parseFailures,
     configProblem: () => configProblem,
-    redact: (text) => redact(text),
     redact: (text) => redact(text),
     uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
   };
@@ -160,9 +157,10 @@ export async function runService(options: ServiceOptions): Promise<number> {
     onChange: (changed) => {
       configProblem = undefined;
       applyConfig(current.config, changed.config, { connectors, recorder, log });
-      log.setSecrets(changed.secrets);
-      redact = textRedactor(changed.secrets);
-      redact = textRedactor(changed.secrets);
+      // What needs a restart goes on with the secrets that it began with.
+      const secrets = [...loaded.secrets, ...changed.secrets];
+      log.setSecrets(secrets);
+      redact = textRedactor(secrets);
       current = changed;
     },
     onProblems: (problems) => {
