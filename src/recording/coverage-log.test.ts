@@ -281,7 +281,7 @@ describe('loadRecentIdentities', () => {
     const padding = Array.from({ length: 3000 }, (_, number) => text(`old-${number}`, 600_000)).join('');
     await writeFile(
       first.spool('recovered', 'twitch_x_20261121_1259.jsonl'),
-      `${padding}${text('torn', 50_000)}{"timest`,
+      `${padding}${text('torn', 50_000)}null\n[]\n{"timest`,
     );
     await writeFile(
       first.spool('sealed', 'twitch_x_20261121_1258.jsonl.zst'),

@@ -8,7 +8,7 @@
  * of the archive recognise it).
  */
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { lstat, open, readdir } from 'node:fs/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { EventChannel } from '../channel/event-channel.ts';
 import { type ChatEvent, eventIdentity } from '../event.ts';
@@ -52,10 +52,13 @@ export async function loadRecentIdentities(options: LoadRecentOptions): Promise<
       if (windowOf(name.startMs, rotateMinutes).endMs < cutoffMs) continue;
       const path = spool.path(directory, file);
       try {
+        const stats = await lstat(path);
+        // Opening a pipe would wait for whoever writes to it.
+        if (!stats.isFile()) continue;
         if (name.compression === 'none') {
           lines += await readTail(path, cutoffMs, options);
         } else {
-          compressedBytes += (await stat(path)).size;
+          compressedBytes += stats.size;
           if (compressedBytes <= COMPRESSED_BYTES_MAX) lines += await readCompressed(path, cutoffMs, options);
         }
       } catch (error) {
@@ -122,12 +125,8 @@ function noteLine(
   cutoffMs: number,
   { channel, coverage }: LoadRecentOptions,
 ): number | undefined {
-  let event: ChatEvent;
-  try {
-    event = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const event = parseLine(text);
+  if (!event) return undefined;
   const receivedMs = Date.parse(event.received_at ?? event.timestamp);
   if (!(receivedMs >= cutoffMs)) return receivedMs;
   channel.remember(event.platform, eventIdentity(event));
@@ -135,4 +134,15 @@ function noteLine(
     coverage.raise(event.platform, event.channel, receivedMs);
   }
   return receivedMs;
+}
+
+/** Undefined where it is not a whole line of ours. */
+function parseLine(text: string): ChatEvent | undefined {
+  try {
+    const value: Partial<ChatEvent> | null = JSON.parse(text);
+    const isOurs = typeof value?.timestamp === 'string' && typeof value.platform === 'string';
+    return isOurs ? (value as ChatEvent) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,11 +4,11 @@
  * Failures: what a full disk refuses goes on waiting; a broken file is given up at its recorded part and its lines go to
  * a new one; a directory that cannot be synced makes `commit` reject, after which this process cannot record.
  */
-import { existsSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorText } from '../lib/errors.ts';
 import { forEachConcurrently } from '../lib/for-each-concurrently.ts';
+import { isTaken } from '../lib/is-taken.ts';
 import type { Logger } from '../lib/logger.ts';
 import { segmentFile } from '../segment-name.ts';
 import type { Spool } from '../spool.ts';
@@ -233,10 +233,10 @@ export class OpenSegments {
   /** Asked in the order in which a segment moves, so that none slips by. */
   #isTaken(file: string): boolean {
     const { spool } = this.#options;
-    if (existsSync(spool.path('open', file)) || existsSync(spool.path('recovered', file))) return true;
+    if (isTaken(spool.path('open', file)) || isTaken(spool.path('recovered', file))) return true;
     for (const directory of ['sealed', 'uploaded'] as const) {
       for (const extension of ['', '.gz', '.zst']) {
-        if (existsSync(spool.path(directory, file + extension))) return true;
+        if (isTaken(spool.path(directory, file + extension))) return true;
       }
     }
     return false;

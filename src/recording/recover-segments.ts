@@ -5,12 +5,12 @@
  * the other: every line is checked; a torn last line is cut off; what is not a line of ours goes to `quarantine/`;
  * the rest is sealed. Reading is bounded by a chunk and a line; one bad file never stops the others.
  */
-import { existsSync } from 'node:fs';
-import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { errorText } from '../lib/errors.ts';
+import { isTaken } from '../lib/is-taken.ts';
 import type { Logger } from '../lib/logger.ts';
 import { parseSegmentFile, segmentFile } from '../segment-name.ts';
-import { type Spool, syncDirectory } from '../spool.ts';
+import { type Spool, type SpoolDirectory, syncDirectory } from '../spool.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** No line of ours is longer, whatever its escapes. */
@@ -23,7 +23,7 @@ export async function takeLeftovers(spool: Spool): Promise<string[]> {
     await rm(spool.path('tmp', file), { force: true, recursive: true });
   }
   for (const file of await readdir(spool.path('open'))) {
-    await rename(spool.path('open', file), spool.path('recovered', file));
+    await rename(spool.path('open', file), spool.path('recovered', freeNameIn(spool, 'recovered', file)));
   }
   await syncDirectory(spool.path('recovered'));
   await syncDirectory(spool.path('open'));
@@ -57,7 +57,7 @@ export async function recoverSegment(
   const { spool, log, onSealed } = options;
   const path = spool.path('recovered', file);
   try {
-    if (parseSegmentFile(file)?.compression !== 'none' || !(await stat(path)).isFile()) {
+    if (parseSegmentFile(file)?.compression !== 'none' || !(await lstat(path)).isFile()) {
       await quarantine(file, 'not a segment', options);
       return;
     }
@@ -69,7 +69,7 @@ export async function recoverSegment(
     }
     if (found.bad.length > 0) await setAside(file, found, options);
     else await cut(path, found.end);
-    const sealed = freeSealedName(spool, file);
+    const sealed = freeNameIn(spool, 'sealed', file);
     await rename(path, spool.path('sealed', sealed));
     await syncDirectory(spool.path('sealed'));
     await syncDirectory(spool.path('recovered'));
@@ -180,7 +180,7 @@ async function setAside(file: string, { bad, end }: Checked, { spool, log }: Rec
     if (range.start > position) good.push({ start: position, end: range.start });
     position = range.end;
   }
-  const aside = freeName(spool, `${file}.bad-lines`);
+  const aside = freeNameIn(spool, 'quarantine', `${file}.bad-lines`);
   await copyRanges(path, bad, spool.path('quarantine', aside));
   await syncDirectory(spool.path('quarantine'));
   await copyRanges(path, good, spool.path('tmp', file));
@@ -211,24 +211,24 @@ async function copyRanges(from: string, ranges: Range[], to: string): Promise<vo
 }
 
 async function quarantine(file: string, why: string, { spool, log }: RecoverOptions): Promise<void> {
-  await rename(spool.path('recovered', file), spool.path('quarantine', freeName(spool, file)));
+  await rename(
+    spool.path('recovered', file),
+    spool.path('quarantine', freeNameIn(spool, 'quarantine', file)),
+  );
   await syncDirectory(spool.path('quarantine'));
   log.error({ file, why }, `set aside in quarantine/: ${why}`);
 }
 
-/** Nothing is ever overwritten, not even what should not be there. */
-function freeSealedName(spool: Spool, file: string): string {
-  const name = parseSegmentFile(file)!;
+/** Nothing is ever overwritten, not even what should not be there. A segment stays one by its new name. */
+function freeNameIn(spool: Spool, directory: SpoolDirectory, file: string): string {
+  const name = directory === 'quarantine' ? undefined : parseSegmentFile(file);
   for (let number = 1; ; number++) {
-    const suffix = number === 1 ? name.suffix : `${name.suffix}-r${number}`;
-    const candidate = segmentFile({ ...name, suffix }, 'none');
-    if (!existsSync(spool.path('sealed', candidate))) return candidate;
+    const candidate = number === 1 ? file : numbered(file, name, number);
+    if (!isTaken(spool.path(directory, candidate))) return candidate;
   }
 }
 
-function freeName(spool: Spool, file: string): string {
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? file : `${file}.${number}`;
-    if (!existsSync(spool.path('quarantine', name))) return name;
-  }
+function numbered(file: string, name: ReturnType<typeof parseSegmentFile>, number: number): string {
+  if (!name) return `${file}.${number}`;
+  return segmentFile({ ...name, suffix: `${name.suffix}-r${number}` }, name.compression);
 }

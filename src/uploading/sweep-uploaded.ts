@@ -19,20 +19,30 @@ export interface SweepRules {
 /** Free disk is asked again after so many deletions. */
 const DELETIONS_PER_LOOK = 16;
 
-/** How many were deleted. Files that are not segments are left alone. */
+/**
+ * How many were deleted. What is not a segment is left alone. One that cannot be deleted does not stop the others; its
+ * error is thrown in the end.
+ */
 export async function sweepUploaded(rules: SweepRules, signal: AbortSignal): Promise<number> {
   const { spool, minFreeBytes, freeBytes } = rules;
   let deleted = 0;
+  let failure: unknown;
   let diskIsFull = (await freeBytes()) < minFreeBytes;
-  for await (const { name } of await opendir(spool.path('uploaded'), { bufferSize: 256 })) {
+  for await (const entry of await opendir(spool.path('uploaded'), { bufferSize: 256 })) {
     signal.throwIfAborted();
-    if (!parseSegmentFile(name)) continue;
-    if (!diskIsFull && !(await isDispensable(rules, name))) continue;
-    await unlinkIfThere(spool.path('uploaded', name));
-    deleted++;
+    if (!entry.isFile() || !parseSegmentFile(entry.name)) continue;
+    try {
+      if (!diskIsFull && !(await isDispensable(rules, entry.name))) continue;
+      await unlinkIfThere(spool.path('uploaded', entry.name));
+      deleted++;
+    } catch (error) {
+      failure ??= error;
+      continue;
+    }
     if (diskIsFull && deleted % DELETIONS_PER_LOOK === 0) diskIsFull = (await freeBytes()) < minFreeBytes;
   }
   if (deleted > 0) await syncDirectory(spool.path('uploaded'));
+  if (failure !== undefined) throw failure;
   return deleted;
 }
 
