@@ -223,7 +223,14 @@ export class IrcConnection {
         if (command !== 'PRIVMSG') this.#protocol(command, text);
         this.#handler.line(text, command, this.#heardAtMs);
       },
-      bytes: (bytes, reason, piece) => this.#handler.bytes(bytes, reason, piece, this.#heardAtMs),
+      bytes: (bytes, reason, piece) => {
+        // A welcome or a PING is one, whatever alphabet the server writes in.
+        if (reason === 'not UTF-8') {
+          const text = bytes.toString('utf8');
+          this.#protocol(ircCommand(text), text);
+        }
+        this.#handler.bytes(bytes, reason, piece, this.#heardAtMs);
+      },
       idle: () => {
         if (this.#options.sink.full) this.#pause();
       },

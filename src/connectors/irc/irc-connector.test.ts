@@ -248,6 +248,31 @@ describe('the IRC connector', () => {
     expect(setup.context.sink.events('timeout')).toHaveLength(1);
   });
 
+  it('comes back after a kick whose reason is not UTF-8, and keeps its bytes', async () => {
+    await using server = await start();
+    await using setup = await joinedSetUp(server, ['#a']);
+    server.clients[0]!.channels.delete('#a');
+    server.clients[0]!.sendLatin1(':op!o@h KICK #a log :d\u00e9sol\u00e9');
+    await waitFor('the state', () => states(setup)['#a'] === 'retrying');
+    await waitFor('the return', () => server.joined('#a') === 1 && states(setup)['#a'] === 'joined');
+    expect(setup.context.sink.events('raw')).toMatchObject([
+      { raw_base64: Buffer.from(':op!o@h KICK #a log :d\u00e9sol\u00e9', 'latin1').toString('base64') },
+    ]);
+  });
+
+  it('gets in where the welcome is not UTF-8', async () => {
+    await using server = await start({
+      intercept: (client, line) => {
+        if (!line.startsWith('USER ')) return false;
+        client.registered = true;
+        client.sendLatin1(':irc.test 001 log :Bienvenue \u00e0 tous');
+        return true;
+      },
+    });
+    await using setup = await joinedSetUp(server, ['#a']);
+    expect(states(setup)).toEqual({ '#a': 'joined' });
+  });
+
   it('fills a gap from the history of the server, page by page, each line once', async () => {
     const said: string[] = [];
     const say = (text: string) => {

@@ -9,6 +9,7 @@ import { detachText } from '../detach-text.ts';
 import { prefixNick, splitIrcLine } from '../irc-line.ts';
 import { ChannelMembers } from './channel-members.ts';
 import { ChatHistory } from './chat-history.ts';
+import { ircCommand } from './irc-command.ts';
 import { IrcConnection, type IrcConnectionOptions } from './irc-connection.ts';
 import { type IrcView, inChannel, parseIrcEvent } from './irc-event.ts';
 import { type IrcNames, ircNames, modeChanges } from './irc-names.ts';
@@ -151,6 +152,11 @@ export class IrcSession {
   }
 
   #bytes(bytes: Buffer, reason: OddReason, piece: number, receivedAtMs: number): void {
+    // A kick is one, whatever alphabet its reason is written in.
+    if (reason === 'not UTF-8') {
+      const text = bytes.toString('utf8');
+      this.#isProtocol(text, ircCommand(text));
+    }
     this.#owner.event(oddLine(bytes, reason, piece, (line) => this.parse(line, receivedAtMs)));
   }
 

@@ -50,6 +50,10 @@ export class IrcServerClient {
     this.socket.write(lines.map((line) => `${line}\r\n`).join(''));
   }
 
+  sendLatin1(line: string): void {
+    this.socket.write(`${line}\r\n`, 'latin1');
+  }
+
   #line(line: string): void {
     this.received.push(line);
     this.#server.received.push(line);
