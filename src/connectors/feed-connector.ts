@@ -211,8 +211,24 @@ export class FeedConnector implements Connector {
       if (isNew) filled++;
       return isNew;
     };
-    const outcome = this.#source.history ? await this.#source.history(gap, take, signal) : 'none';
+    const outcome = await this.#history(gap, take, signal);
     await sink.recorded(signal);
     coverage.closeGap(gap, outcome, filled);
+  }
+
+  /** A history that fails closes its gap, too: what it brought before is recorded. */
+  async #history(
+    gap: Gap,
+    take: (captured: CapturedEvent) => boolean,
+    signal: AbortSignal,
+  ): Promise<BackfillOutcome> {
+    if (!this.#source.history) return 'none';
+    try {
+      return await this.#source.history(gap, take, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#context.log.warn({ channel: gap.channel, err: errorText(error) }, 'gap could not be filled');
+      return 'failed';
+    }
   }
 }
