@@ -57,9 +57,12 @@ export async function uploadSegment(
     current = to;
   };
   try {
-    await stat(path);
+    const { size } = await stat(path);
     if (name.compression === 'none') await markAsOffered(path);
-    const description = known ?? (await describeSegment(path, name.compression, origin, signal, onProgress));
+    const description =
+      known?.objectBytes === size
+        ? known
+        : await describeSegment(path, name.compression, origin, signal, onProgress);
     const stored = await putUnderFreeKey({ ...tools, onRename }, file, description, signal);
     const key = keyPrefix + objectKey(stored)!;
     await verify(store, key, description, signal);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
@@ -201,6 +201,19 @@ test('files that are not segments, and damaged ones, go to quarantine and stop n
   expect((await readFile(it.spool.path('quarantine', `${hour(3)}.zst`))).equals(damaged)).toBe(true);
   await waitFor('the count', () => uploader.status().quarantinedFiles === 5);
   expect(it.log.filter(({ level }) => level === 'error')).toHaveLength(5);
+});
+
+test('what cannot be put into quarantine stops nothing', async () => {
+  await using it = await bench();
+  await rm(it.spool.path('quarantine'), { recursive: true });
+  await writeFile(it.spool.path('quarantine'), 'in the way');
+  await writeFile(it.spool.path('sealed', 'a-note.txt'), 'mine');
+  await writeFile(it.spool.path('sealed', 'z-note.txt'), 'mine');
+  await it.seal(`${hour(3)}.zst`, Buffer.from('damaged'));
+  for (const index of [1, 2, 4]) await it.seal(hour(index), sampleLines(5, String(index)));
+  it.start();
+  await waitFor('the others', async () => (await it.keys()).length === 3);
+  expect(await it.ls('sealed')).toEqual(['a-note.txt', `${hour(3)}.zst`, 'z-note.txt'].sort());
 });
 
 test('what is in quarantine is not replaced by another file of that name', async () => {

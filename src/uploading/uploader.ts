@@ -265,10 +265,13 @@ class SegmentUploader implements Uploader {
   }
 
   async #quarantine(file: string, reason: string): Promise<void> {
-    const name = await quarantine(this.#options.spool, file);
+    const { spool, log } = this.#options;
+    const name = await quarantine(spool, file).catch((error: unknown) => {
+      log.error({ file, reason, err: errorText(error) }, 'a file in sealed/ cannot be put into quarantine/');
+    });
     if (name === undefined) return;
     this.#census.quarantinedFiles++;
-    this.#options.log.error({ file, reason, quarantine: name }, 'a file in sealed/ was put into quarantine/');
+    log.error({ file, reason, quarantine: name }, 'a file in sealed/ was put into quarantine/');
   }
 
   #logBacklog(): void {
