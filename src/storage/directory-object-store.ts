@@ -44,7 +44,12 @@ class DirectoryObjectStore implements ObjectStore {
     const path = this.#objectPath(key);
     return this.#explained(`put ${key}`, signal, async () => {
       const before = await compareObject(this, key, body.description, signal);
-      if (before !== 'missing') return before === 'same' ? 'created' : 'conflict';
+      if (before === 'different') return 'conflict';
+      if (before === 'same') {
+        // Made by a process that died, perhaps before it was durable.
+        await syncUpTo(this.#root, dirname(path));
+        return 'created';
+      }
       await makeDirectory(this.#root, dirname(path));
       await this.#writeDescription(key, body);
       try {
@@ -283,6 +288,14 @@ async function makeDirectory(root: string, path: string): Promise<void> {
   if (first === undefined) return;
   for (let made = path; made.length >= first.length && made !== root; made = dirname(made)) {
     await syncDirectory(dirname(made));
+  }
+}
+
+/** Makes a directory durable in its parent, and that one in its own, up to the root. */
+async function syncUpTo(root: string, path: string): Promise<void> {
+  for (let directory = path; ; directory = dirname(directory)) {
+    await syncDirectory(directory);
+    if (directory === root) return;
   }
 }
 
