@@ -31,6 +31,8 @@ export interface HttpServerOptions {
 const RETRY_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 256;
+/** A client that does not read its answer keeps it in our memory. */
+const SILENT_SOCKET_MS = 30_000;
 
 /** Serves until aborted. Never rejects. */
 export async function serveHttp(options: HttpServerOptions, signal: AbortSignal): Promise<void> {
@@ -45,6 +47,7 @@ export async function serveHttp(options: HttpServerOptions, signal: AbortSignal)
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
+  server.timeout = SILENT_SOCKET_MS;
   signal.addEventListener('abort', () => {
     server.close();
     server.closeAllConnections();
@@ -65,11 +68,13 @@ export async function serveHttp(options: HttpServerOptions, signal: AbortSignal)
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-function listen(server: Server, { host, port, onListening }: HttpServerOptions): Promise<void> {
+function listen(server: Server, { host, port, onListening, log }: HttpServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
+      // A connection that could not be accepted (no file descriptors left) is no reason to end.
+      server.on('error', (error) => log.warn({ err: errorText(error) }, 'cannot accept a connection'));
       const address = server.address() as AddressInfo;
       const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
       onListening(`http://${shown.includes(':') ? `[${shown}]` : shown}:${address.port}`);
