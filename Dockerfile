@@ -19,9 +19,11 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=build /app/package.json /app/config.example.yaml ./
 COPY --from=build /app/dist dist
+COPY scripts/docker-entrypoint.sh /usr/local/bin/
 RUN mkdir /data && chown node:node /data
-USER node
 VOLUME /data
+# Starts as root to give a new volume to the user `node`, and becomes that user before anything else.
+ENTRYPOINT ["docker-entrypoint.sh"]
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
