@@ -31,3 +31,14 @@ it('docs/configuration.md names every key with its default, and no other key', (
   const schema = z.toJSONSchema(configSchema, { io: 'input' }) as Node;
   expect(rows.sort()).toEqual(leaves(schema, '').sort());
 });
+
+it.each(['https://user:pass@host/path', 'https://host/path?token=abc', 'https://host/path#part'])(
+  'takes no URL with a secret in it, or with an end to which no path can be added: %s',
+  (url) => {
+    const { error } = configSchema.safeParse({
+      twitch: { backfill: { url } },
+      s3: { bucket: 'b', endpoint: url },
+    });
+    expect(error?.issues.map(({ path }) => path.join('.'))).toEqual(['twitch.backfill.url', 's3.endpoint']);
+  },
+);

@@ -21,7 +21,10 @@ const host = z
     /^(?:[^\s/:@[\]]+|[0-9a-f.]*:[0-9a-f]*:[0-9a-f:.]*)$/i,
     'should be a host name or address alone; the port goes into "port"',
   );
-const httpUrl = z.url({ protocol: /^https?$/, error: 'should be an http or https URL' });
+/** Something is appended to it, and it appears in logs: nothing that is to follow a path, nothing secret. */
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'should be an http or https URL' })
+  .regex(/^[^@?#]*$/, 'should be an address alone, without user, password, "?" and "#"');
 /** What is sent in one line of a text protocol: nothing in it may end the line. */
 const oneLine = z.string().regex(/^[^\r\n\0]+$/, 'should be a text of one line, not empty');
 const oneWord = z.string().regex(/^[^\s\0]+$/, 'should be one word, without spaces');
