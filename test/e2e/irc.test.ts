@@ -197,7 +197,7 @@ test.concurrent('presence is left out unless it is asked for, and other channels
 
 test.concurrent('a server that goes away is joined again when it is back, and the time between is a gap', async () => {
   await using directory = await tempDir();
-  const server = await startInspircd({ password: 'let-me-in' });
+  await using server = await startInspircd({ password: 'let-me-in' });
   const network = {
     server_password: 'let-me-in',
     port: server.tlsPort,
