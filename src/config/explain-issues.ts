@@ -63,8 +63,13 @@ function wrongValue(issue: Issue, path: readonly PathKey[], schema: JsonSchema, 
   const own = issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : undefined;
   const right = own ?? `should be ${node ? describe(node) : 'something else'}`;
   if (!exact) return `is missing; ${right}`;
-  const hidden = found.filledIn !== undefined || isSecretPath(path);
+  const hidden = found.filledIn !== undefined || isSecretPath(path) || mayHoldLogin(found.value);
   return `found ${describeFound(found.value, hidden)}, ${right}${advice(found, node, path)}`;
+}
+
+/** A URL with a user, a query or a fragment. */
+function mayHoldLogin(value: unknown): boolean {
+  return typeof value === 'string' && /:\/\/.*[@?#]/.test(value);
 }
 
 /** The slips that YAML invites. */

@@ -286,6 +286,14 @@ describe('problems', () => {
     );
   });
 
+  it.each(['https://me:geheim@host/', 'https://host/?key=geheim'])(
+    'never show what %s hides',
+    async (url) => {
+      const found = await problems(`twitch:\n  backfill: {url: "${url}"}\n`);
+      expect(found).toEqual([expect.stringContaining('twitch.backfill.url: found a text')]);
+    },
+  );
+
   it('collect every secret of a valid configuration', async () => {
     const { secrets } = await valid(
       `twitch: {username: a, oauth: tok}\n${IRC}    server_password: srv\n    nickserv_password: nsp\n    sasl: {account: a, password: spw}\n    channels: [{name: "#a", key: chk}]\ns3: {bucket: b, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: sak, session_token: stk}\n`,
