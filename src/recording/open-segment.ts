@@ -5,8 +5,8 @@
  * then they count as recorded. `goodBytes` is where the recorded part ends. A write that fails, or falls short,
  * leaves bytes behind it: they are cut off before anything else is appended, so that no line is torn or fused.
  *
- * Failures: `commit` returns what happened and keeps the lines. `full` (ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE): try
- * again later. `broken` (EIO and anything else): after a failed fsync a later one lies, so the file is given up
+ * Failures: `commit` returns what happened and keeps the lines. `full` (ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE,
+ * EROFS): try again later. `broken` (EIO and anything else): after a failed fsync a later one lies, so the file is given up
  * at `goodBytes` and the lines are to be written elsewhere.
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export interface PendingLines {
   firstSequence: number;
 }
 
-const RETRY_LATER = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE', 'ENOMEM']);
+const RETRY_LATER = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE', 'ENOMEM', 'EROFS']);
 
 export class OpenSegment {
   readonly file: string;

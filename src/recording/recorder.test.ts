@@ -117,6 +117,21 @@ describe('Recorder', () => {
     );
   });
 
+  it('waits for a disk that became read-only, and gives up no file for it', async () => {
+    await using dir = await tempDir();
+    const { sink, spool, stop, disk, recorder } = await startRecorder(dir.path);
+    sink.push(event('before'));
+    await sink.recorded(never);
+    disk.next = (operation) => ({ operation, code: 'EROFS' });
+    sink.push(event('during'));
+    await waitFor('the trouble to be noticed', () => recorder.status().diskTrouble);
+    disk.next = () => undefined;
+    await sink.recorded(never);
+    await stop();
+    const files = [...(await spooledLines(spool, 'sealed')).values()];
+    expect(files.map((lines) => lines.map(({ message }) => message))).toEqual([['before', 'during']]);
+  });
+
   it('sheds presence first when the disk is nearly full, and writes down what it shed', async () => {
     await using dir = await tempDir();
     const policies = { defaults: { samplingRate: 1, presence: true } };
