@@ -23,7 +23,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'system',
-          include: ['test/{e2e,faults}/**/*.test.ts'],
+          include: ['test/{e2e,faults,fuzz}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
         },
