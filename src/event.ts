@@ -150,6 +150,8 @@ export interface CapturedEvent {
   readonly identity: string;
   /** True where sampling never drops it: moderation, notices, moderators, the broadcaster, gaps, raw lines. */
   readonly unsampled: boolean;
+  /** Length of what came over the wire, in UTF-16 units: what bounds on memory go by. The text's where left out. */
+  readonly wireChars?: number;
 }
 
 /** The type of an event, with the default that lines leave out. */

@@ -29,7 +29,7 @@ import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
 import { textRedactor } from './lib/redact.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
-import { loadRecentIdentities } from './recording/load-recent-identities.ts';
+import { loadRecentIdentities, recallIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
 import { recordingPolicies } from './recording/recording-policy.ts';
 import { recoverSegment, recoverSegments, takeLeftovers } from './recording/recover-segments.ts';
@@ -65,6 +65,19 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const { configFile, loaded, log, version } = options;
   const { config } = loaded;
   const clock = systemClock;
+  const stopped = Promise.withResolvers<number>();
+  let reload = () => {};
+  // First of all: as a container's first process, one that does not listen yet ignores SIGTERM.
+  const removeSignals = onSignals({
+    stop: (signal) => {
+      log.info({ signal }, 'stopping: a second signal ends at once');
+      stopped.resolve(0);
+    },
+    reload: () => {
+      log.info({}, 'reading the configuration again (SIGHUP)');
+      reload();
+    },
+  });
   const spool = await openSpool(config.data_dir);
   await using _lock = await lockDirectory(config.data_dir);
   const leftovers = await takeLeftovers(spool);
@@ -82,16 +95,17 @@ export async function runService(options: ServiceOptions): Promise<number> {
     log,
   });
   await coverage.load();
-  await loadRecentIdentities({
+  const identities = {
     spool,
     coverage,
     channel,
     rotateMinutes: config.recorder.rotate_minutes,
     now: clock.now,
     log,
-  });
+  };
+  await loadRecentIdentities(identities);
 
-  const store = await createObjectStore(config, log);
+  const store = createObjectStore(config, log);
   const uploader = createUploader({
     spool,
     store,
@@ -118,6 +132,9 @@ export async function runService(options: ServiceOptions): Promise<number> {
     sink: channel.sink(platform),
     coverage: coverage.of(platform),
     log: log.child({ platform }),
+    recall: async (name, sinceMs, signal) => {
+      await recallIdentities({ platform, channel: name, sinceMs }, identities, signal);
+    },
     parseFailure: () => parseFailures++,
     now: clock.now,
   });
@@ -146,7 +163,6 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   const stopSources = new AbortController();
   const stopRecorder = new AbortController();
-  const stopped = Promise.withResolvers<number>();
   const runFile = new RunFile(spool, version);
   const metrics = createMetrics({ status, records: () => recorder.channels });
 
@@ -156,7 +172,11 @@ export async function runService(options: ServiceOptions): Promise<number> {
     current: loaded,
     onChange: (changed) => {
       configProblem = undefined;
-      applyConfig(current.config, changed.config, { connectors, recorder, log });
+      try {
+        applyConfig(current.config, changed.config, { connectors, recorder, log });
+      } catch (error) {
+        failed('configuration')(error);
+      }
       // What needs a restart goes on with the secrets that it began with.
       const secrets = [...loaded.secrets, ...changed.secrets];
       log.setSecrets(secrets);
@@ -175,18 +195,10 @@ export async function runService(options: ServiceOptions): Promise<number> {
       log.info({}, 'the configuration file is in order again, as it was before');
     },
   });
-  const removeSignals = onSignals({
-    stop: (signal) => {
-      log.info({ signal }, 'stopping: a second signal ends at once');
-      stopped.resolve(0);
-    },
-    reload: () => {
-      log.info({}, 'reading the configuration again (SIGHUP)');
-      watcher
-        .reload()
-        .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot read the configuration'));
-    },
-  });
+  reload = () =>
+    void watcher
+      .reload()
+      .catch((error: unknown) => log.error({ err: errorText(error) }, 'cannot read the configuration'));
 
   const failed = (task: string) => (error?: unknown) => {
     if (stopSources.signal.aborted) return;
@@ -257,7 +269,9 @@ export async function runService(options: ServiceOptions): Promise<number> {
   await runFile.remove();
   removeSignals();
   clearTimeout(deadline);
-  log.info({ recorded: recorder.status().recorded }, 'stopped: everything recorded is sealed on disk');
+  const { recorded, openFiles } = recorder.status();
+  if (openFiles === 0) log.info({ recorded }, 'stopped: everything recorded is sealed on disk');
+  else log.warn({ recorded, openFiles }, 'stopped; the next start seals what is left in open/');
   log.flush();
   return exitCode;
 }

@@ -116,7 +116,7 @@ function recorderHealth(recorder: RecorderStatus, queue: { events: number; full:
 
 function uploadHealth(uploader: UploaderStatus, nowMs: number, alarmMs: number): ComponentHealth {
   if (uploader.stalled) return { ok: false, detail: 'an upload hangs and does not end' };
-  const waiting = `${uploader.sealedFiles} files waiting`;
+  const waiting = `${uploader.sealedFiles} ${uploader.sealedFiles === 1 ? 'file' : 'files'} waiting`;
   const ageMs = uploader.oldestNotUploadedMs === undefined ? 0 : nowMs - uploader.oldestNotUploadedMs;
   const cause = uploader.lastError === undefined ? '' : `; last error: ${uploader.lastError}`;
   if (ageMs > alarmMs) {

@@ -146,6 +146,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
   });
   new Gauge({
+    name: 'chatlog_last_line_timestamp_seconds',
+    help: 'When the last line of a channel arrived: an alarm on what has been silent too long.',
+    labelNames: ['platform', 'channel'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { platform, channel, lastLineAtMs } of sources.records()) {
+        if (lastLineAtMs > 0) this.set({ platform, channel }, lastLineAtMs / 1000);
+      }
+    },
+  });
+  new Gauge({
     name: 'chatlog_receive_lag_seconds',
     help: "How much later than the platform's own time the last line of a channel arrived.",
     labelNames: ['platform', 'channel'],

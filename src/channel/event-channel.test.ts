@@ -67,7 +67,7 @@ describe('EventChannel', () => {
     const drained = sink.drained(never);
     const { events } = channel.take();
     expect(await isPending(drained)).toBe(true);
-    channel.release(1, heldBytes(events[0]!.event));
+    channel.release(1, heldBytes(events[0]!));
     await drained;
     expect(sink.full).toBe(false);
   });
@@ -77,6 +77,12 @@ describe('EventChannel', () => {
     const sink = channel.sink('twitch');
     sink.push(captured('1', 'x'.repeat(3000)));
     expect(sink.full).toBe(true);
+  });
+
+  it('counts what came over the wire, not only the text', () => {
+    const channel = channelOf(1000, 2000);
+    channel.sink('twitch').push({ ...captured('1'), wireChars: 3000 });
+    expect(channel.full).toBe(true);
   });
 
   it('tells when everything pushed before is recorded', async () => {

@@ -6,7 +6,7 @@
  * they have read already they may still push, so that the bound is exceeded by one read per socket at most.
  */
 import type { EventSink } from '../connectors/connector.ts';
-import type { CapturedEvent, ChatEvent } from '../event.ts';
+import type { CapturedEvent } from '../event.ts';
 import { hash32 } from '../lib/hash.ts';
 import type { RecentIdentities } from './recent-identities.ts';
 
@@ -110,7 +110,7 @@ export class EventChannel {
       return false;
     }
     this.#held++;
-    this.#heldBytes += heldBytes(captured.event);
+    this.#heldBytes += heldBytes(captured);
     this.#pushed++;
     this.onPush(this.#waiting.push(captured));
     return true;
@@ -145,7 +145,14 @@ export class EventChannel {
   }
 }
 
-/** What an event counts for against the bound: about the size of its line, which is what it costs to hold. */
-export function heldBytes(event: ChatEvent): number {
-  return 512 + event.message.length + (event.raw?.length ?? 0) + (event.raw_base64?.length ?? 0);
+/** What an event costs beside its text: objects and strings of their own. */
+const EVENT_BYTES = 512;
+
+/** What an event counts for against the bound: about what it costs to hold it. */
+export function heldBytes({ event, wireChars }: CapturedEvent): number {
+  return (
+    EVENT_BYTES +
+    (wireChars ?? event.message.length + (event.raw?.length ?? 0)) +
+    (event.raw_base64?.length ?? 0)
+  );
 }

@@ -13,7 +13,7 @@ import { type Cell, type Terminal, table } from './terminal.ts';
 
 /** What a check reaches out with; replaced in tests. */
 export interface CheckTools {
-  createObjectStore(config: Config, log: Logger): Promise<ObjectStore>;
+  createObjectStore(config: Config, log: Logger): ObjectStore;
   fetch: typeof fetch;
   /** Each check gives up after so long. */
   timeoutMs: number;
@@ -75,7 +75,7 @@ async function runChecks(config: Config, tools: CheckTools): Promise<CheckResult
 
 function checkStorage(config: Config, tools: CheckTools, signal: AbortSignal): Promise<CheckResult> {
   return attempt('storage', async () => {
-    const store = await tools.createObjectStore(config, SILENT);
+    const store = tools.createObjectStore(config, SILENT);
     try {
       await store.check(signal);
       return { outcome: 'ok', detail: `${store.name}: wrote, read and removed an object` };

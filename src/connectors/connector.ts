@@ -110,6 +110,11 @@ export interface ConnectorContext {
   readonly sink: EventSink;
   readonly coverage: Coverage;
   readonly log: Logger;
+  /**
+   * Makes the sink recognise again what was recorded of the channel since `sinceMs`, however long ago that was: to be
+   * awaited before the history of a gap is pushed. Rejects on abort only.
+   */
+  recall(channel: string, sinceMs: number, signal: AbortSignal): Promise<void>;
   /** Counts a line that could not be understood (it was recorded as `type: raw`). */
   parseFailure(): void;
   /** Milliseconds since the epoch. */

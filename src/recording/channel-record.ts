@@ -11,8 +11,8 @@ export class ChannelRecord {
   readonly encodedPlatform: string;
   readonly encodedChannel: string;
   policy: ChannelPolicy;
-  /** Usually one; more while late or backfilled lines of another hour come in. */
-  segments: OpenSegment[] = [];
+  /** Where the next line of a window goes, by its start. Usually one; more while lines of other hours come in. */
+  readonly segments = new Map<number, OpenSegment>();
   readonly counts = new Map<EventType, number>();
   sampledOut = 0;
   /** Presence dropped because the disk is nearly full, since {@link shedFromMs}; becomes a gap line. */
@@ -109,7 +109,7 @@ export class ChannelRecords {
 
   /** Drops the older half of those without an open segment. */
   #forget(): void {
-    const unused = [...this].filter((record) => record.segments.length === 0 && record.shed === 0);
+    const unused = [...this].filter((record) => record.segments.size === 0 && record.shed === 0);
     unused.sort((a, b) => a.lastLineAtMs - b.lastLineAtMs);
     for (const record of unused.slice(0, Math.ceil(unused.length / 2))) {
       this.#platforms.get(record.platform)!.delete(record.channel);

@@ -7,7 +7,7 @@ import { EventChannel } from '../channel/event-channel.ts';
 import { RecentIdentities } from '../channel/recent-identities.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { CoverageLog } from './coverage-log.ts';
-import { loadRecentIdentities } from './load-recent-identities.ts';
+import { loadRecentIdentities, recallIdentities } from './load-recent-identities.ts';
 
 const T0 = Date.parse('2026-11-21T13:00:00.000Z');
 
@@ -373,5 +373,56 @@ describe('loadRecentIdentities', () => {
       log: silentLog,
     });
     expect(log.of('twitch').live('x', () => 0)?.fromMs).toBe(T0);
+  });
+});
+
+describe('recallIdentities', () => {
+  it('makes known again what was recorded of a channel, however many lines came after it', async () => {
+    await using dir = await tempDir();
+    const { run, log, spool } = await startRun(dir.path, T0);
+    const text = (id: string, ageMs: number) =>
+      `${JSON.stringify(event(id, { timeMs: T0 - ageMs, id, platform: 'twitch' }).event)}\n`;
+    await writeFile(spool('open', 'twitch_x_20261121_1258.jsonl'), text('open', 100_000));
+    await writeFile(spool('sealed', 'twitch_x_20261121_1257.jsonl'), text('sealed', 110_000));
+    await writeFile(spool('open', 'twitch_y_20261121_1258.jsonl'), text('another', 100_000));
+    const sink = run.channel.sink('twitch');
+    const push = (id: string) => sink.push(event(id, { id, platform: 'twitch' }));
+    for (const id of ['open', 'sealed', 'another']) expect(push(id)).toBe(true);
+    // The table of this channel remembers a thousand.
+    for (let number = 0; number < 2_000; number++) push(`later-${number}`);
+    const options = {
+      spool: run.spool,
+      coverage: log,
+      channel: run.channel,
+      rotateMinutes: 60,
+      now: () => T0,
+      log: silentLog,
+    };
+    await recallIdentities(
+      { platform: 'twitch', channel: 'x', sinceMs: T0 - 120_000 },
+      options,
+      new AbortController().signal,
+    );
+    expect([push('open'), push('sealed'), push('another')]).toEqual([false, false, true]);
+  });
+
+  it('ends with the abort', async () => {
+    await using dir = await tempDir();
+    const { run, log, spool } = await startRun(dir.path, T0);
+    await writeFile(spool('open', 'twitch_x_20261121_1258.jsonl'), '');
+    const options = {
+      spool: run.spool,
+      coverage: log,
+      channel: run.channel,
+      rotateMinutes: 60,
+      now: () => T0,
+      log: silentLog,
+    };
+    const recalling = recallIdentities(
+      { platform: 'twitch', channel: 'x', sinceMs: 0 },
+      options,
+      AbortSignal.abort(new Error('stop')),
+    );
+    await expect(recalling).rejects.toThrow('stop');
   });
 });

@@ -29,6 +29,9 @@ export const CHECKPOINT_MS = 10_000;
 /** A new channel and a lost feed are written so soon: a crash before that, and the gap would not be known. */
 const CHANGE_CHECKPOINT_MS = 250;
 
+/** A checkpoint is taken to be late by as much. */
+const FLUSH_MAX_MS = 2_000;
+
 /** Gaps shorter than this are not worth a line: the feed's own delays are as long. */
 const GAP_MIN_MS = 1_000;
 
@@ -48,8 +51,8 @@ interface Entry {
   /** A closed gap whose line may not be recorded yet. */
   closing?: { fromMs: number; closedAtMs: number };
   isWanted: boolean;
-  /** The last run's checkpoint found the feed live and without a gap. */
-  wasLive?: boolean;
+  /** Of the last run, whose checkpoint found the feed live and without a gap: until when lines are believed. */
+  raiseUntilMs?: number;
 }
 
 type Ends = Record<string, Record<string, number>>;
@@ -112,7 +115,7 @@ export class CoverageLog {
             throughMs: Math.min(endMs, nowMs),
             cause: 'chatlog was not running',
             isWanted: false,
-            wasLive: wereLive.has(channel),
+            raiseUntilMs: wereLive.has(channel) ? endMs + CHECKPOINT_MS + FLUSH_MAX_MS : undefined,
           });
         }
       }
@@ -150,10 +153,8 @@ export class CoverageLog {
    */
   raise(platform: string, channel: string, receivedAtMs: number): void {
     const entry = this.#platforms.get(platform)?.get(channel);
-    if (!entry?.wasLive || entry.isWanted) return;
-    if (receivedAtMs <= entry.throughMs + CHECKPOINT_MS + 2_000) {
-      entry.throughMs = Math.max(entry.throughMs, receivedAtMs);
-    }
+    if (entry?.raiseUntilMs === undefined || entry.isWanted) return;
+    if (receivedAtMs <= entry.raiseUntilMs) entry.throughMs = Math.max(entry.throughMs, receivedAtMs);
   }
 
   /** Whether no later backfill can bring lines of this segment again, so that its ids are not needed any more. */

@@ -15,7 +15,8 @@ import { type ChatEvent, eventIdentity } from '../event.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { splitLines } from '../lib/split-lines.ts';
-import { encodeName, parseSegmentFile } from '../segment-name.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
+import { encodeName, parseSegmentFile, type SegmentName } from '../segment-name.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 import { type CoverageLog, OVERLAP_MS } from './coverage-log.ts';
 import { windowOf } from './segment-window.ts';
@@ -34,42 +35,107 @@ export interface LoadRecentOptions {
   log: Logger;
 }
 
-/** Returns how many lines were read. Never throws for a file that cannot be read. */
+/** At the start: of every channel. Returns how many lines were read. Never throws for a file that cannot be read. */
 export async function loadRecentIdentities(options: LoadRecentOptions): Promise<number> {
-  const { spool, coverage, log, rotateMinutes, now } = options;
-  const unknownCutoffMs = now() - OVERLAP_MS;
+  const unknownCutoffMs = options.now() - OVERLAP_MS;
   const cutoffs = new Map<string, number>();
-  for (const { platform, channel, throughMs } of coverage.ends()) {
-    cutoffs.set(`${encodeName(platform)}/${encodeName(channel)}`, throughMs - OVERLAP_MS);
+  for (const { platform, channel, throughMs } of options.coverage.ends()) {
+    cutoffs.set(fileKey(platform, channel), throughMs - OVERLAP_MS);
   }
-  let lines = 0;
-  let compressedBytes = 0;
-  for (const directory of ['recovered', 'sealed', 'uploaded'] satisfies SpoolDirectory[]) {
-    for (const file of await readdir(spool.path(directory))) {
-      const name = parseSegmentFile(file);
-      if (!name) continue;
-      const cutoffMs = cutoffs.get(`${name.platform}/${name.channel}`) ?? unknownCutoffMs;
-      if (windowOf(name.startMs, rotateMinutes).endMs < cutoffMs) continue;
-      const path = spool.path(directory, file);
-      try {
-        const stats = await lstat(path);
-        // Opening a pipe would wait for whoever writes to it.
-        if (!stats.isFile()) continue;
-        if (name.compression === 'none') {
-          lines += await readTail(path, cutoffMs, options);
-        } else {
-          compressedBytes += stats.size;
-          if (compressedBytes <= COMPRESSED_BYTES_MAX) lines += await readCompressed(path, cutoffMs, options);
-        }
-      } catch (error) {
-        log.warn(
-          { file, err: errorText(error) },
-          'cannot read the ids of this file; a line of it may be recorded twice',
-        );
+  const reader = new IdentityReader(
+    options,
+    (name) => cutoffs.get(`${name.platform}/${name.channel}`) ?? unknownCutoffMs,
+  );
+  await reader.read(['recovered', 'sealed', 'uploaded']);
+  return reader.lines;
+}
+
+/**
+ * While running: of one channel, since some time, however many lines of others came after them. What waits for its
+ * commit is not on disk, but so young that it is remembered anyway. Rejects on abort only.
+ */
+export async function recallIdentities(
+  { platform, channel, sinceMs }: { platform: string; channel: string; sinceMs: number },
+  options: LoadRecentOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const wanted = fileKey(platform, channel);
+  const reader = new IdentityReader(options, (name) =>
+    `${name.platform}/${name.channel}` === wanted ? sinceMs : Infinity,
+  );
+  await reader.read(['open', 'recovered', 'sealed', 'uploaded'], signal);
+  return reader.lines;
+}
+
+function fileKey(platform: string, channel: string): string {
+  return `${encodeName(platform)}/${encodeName(channel)}`;
+}
+
+/** A file may move on between the listing and the reading: then the directory is listed again, so often. */
+const LISTINGS_MAX = 3;
+
+class IdentityReader {
+  lines = 0;
+  readonly #options: LoadRecentOptions;
+  /** Lines of a segment are wanted from when on, ms. */
+  readonly #cutoffOf: (name: SegmentName) => number;
+  #compressedBytes = 0;
+
+  constructor(options: LoadRecentOptions, cutoffOf: (name: SegmentName) => number) {
+    this.#options = options;
+    this.#cutoffOf = cutoffOf;
+  }
+
+  /** In the order in which segments move, so that none slips by. */
+  async read(directories: readonly SpoolDirectory[], signal?: AbortSignal): Promise<void> {
+    for (const directory of directories) {
+      const done = new Set<string>();
+      for (let listing = 0; listing < LISTINGS_MAX; listing++) {
+        if (!(await this.#readDirectory(directory, done, signal))) break;
       }
     }
   }
-  return lines;
+
+  /** True where a file had gone when its turn came. */
+  async #readDirectory(directory: SpoolDirectory, done: Set<string>, signal?: AbortSignal): Promise<boolean> {
+    const { spool, rotateMinutes, log } = this.#options;
+    let hasMoved = false;
+    for (const file of await readdir(spool.path(directory))) {
+      signal?.throwIfAborted();
+      const name = parseSegmentFile(file);
+      if (!name || done.has(file)) continue;
+      const cutoffMs = this.#cutoffOf(name);
+      if (windowOf(name.startMs, rotateMinutes).endMs < cutoffMs) continue;
+      try {
+        await this.#readFile(spool.path(directory, file), name.compression !== 'none', cutoffMs);
+        done.add(file);
+      } catch (error) {
+        if (systemErrorCode(error) === 'ENOENT') hasMoved = true;
+        else {
+          done.add(file);
+          log.warn(
+            { file, err: errorText(error) },
+            'cannot read the ids of this file; a line of it may be recorded twice',
+          );
+        }
+      }
+    }
+    return hasMoved;
+  }
+
+  async #readFile(path: string, isCompressed: boolean, cutoffMs: number): Promise<void> {
+    const stats = await lstat(path);
+    // Opening a pipe would wait for whoever writes to it.
+    if (!stats.isFile()) return;
+    if (!isCompressed) {
+      this.lines += await readTail(path, cutoffMs, this.#options);
+      return;
+    }
+    this.#compressedBytes += stats.size;
+    if (this.#compressedBytes <= COMPRESSED_BYTES_MAX) {
+      this.lines += await readCompressed(path, cutoffMs, this.#options);
+    }
+  }
 }
 
 /** From the end back to where lines were received before the cutoff. */

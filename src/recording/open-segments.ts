@@ -41,11 +41,17 @@ export interface Committed {
 
 /** Files written and synced at the same time: as many as libuv has threads. */
 const COMMIT_CONCURRENCY = 4;
+/** Hours of one channel that are written at the same time. */
+const CHANNEL_SEGMENTS_MAX = 64;
 
 export class OpenSegments {
   readonly #options: OpenSegmentsOptions;
   /** Every segment with a file in `open/` or lines waiting for one. */
   readonly #segments = new Map<OpenSegment, ChannelRecord>();
+  /** Their names, also of those whose file is not made yet. */
+  readonly #files = new Set<string>();
+  /** Those that get no more lines, though they are not full and their time is not over. */
+  readonly #retired = new Set<OpenSegment>();
   /** As configured, or as the system turns out to allow. */
   #openFilesMax: number;
 
@@ -82,23 +88,26 @@ export class OpenSegments {
   /** The segment of a channel for a line of this time, begun where there is none with room. */
   segmentFor(record: ChannelRecord, timeMs: number): OpenSegment {
     const { rotate_bytes: rotateBytes, rotate_minutes: rotateMinutes } = this.#options.config;
-    for (const segment of record.segments) {
-      const { startMs, endMs } = segment.window;
-      if (timeMs >= startMs && timeMs < endMs && segment.bytes < rotateBytes) return segment;
-    }
+    const window = windowOf(timeMs, rotateMinutes);
+    const current = record.segments.get(window.startMs);
+    if (current && current.bytes < rotateBytes) return current;
     const { spool, fs, clock } = this.#options;
     const file = this.#freeName(record, timeMs);
-    const window = windowOf(timeMs, rotateMinutes);
     const segment = new OpenSegment(file, spool.path('open', file), window, fs, clock.monotonic());
-    record.segments.unshift(segment);
+    this.#retireOldest(record);
+    record.segments.set(window.startMs, segment);
     this.#segments.set(segment, record);
+    this.#files.add(file);
     return segment;
   }
 
-  /** Writes and syncs everything that waits. Not to be called again before it returned. */
-  async commit(): Promise<Committed> {
+  /**
+   * Writes and syncs what waits: everything, or only the segments with so many lines. Not to be called again before it
+   * returned.
+   */
+  async commit(linesMin = 1): Promise<Committed> {
     const { fs, spool } = this.#options;
-    const dirty = [...this.#segments.keys()].filter((segment) => segment.pending.lines > 0);
+    const dirty = [...this.#segments.keys()].filter(({ pending }) => pending.lines >= linesMin);
     let makesFiles = false;
     let trouble: unknown;
     let open = this.#openFiles().length;
@@ -110,10 +119,11 @@ export class OpenSegments {
       if (outcome.ok) written.push(segment);
       else trouble = outcome.error;
       if (!outcome.ok && outcome.kind === 'broken') await this.#giveUp(segment, outcome.error);
-      if (!outcome.ok && isOutOfFiles(outcome.error))
+      if (!outcome.ok && isOutOfFiles(outcome.error)) {
         this.#openFilesMax = fewerThan(this.#openFilesMax, open);
+      }
       if (open > this.#openFilesMax) {
-        await segment.close();
+        await this.#close(segment);
         open--;
       }
     });
@@ -136,6 +146,7 @@ export class OpenSegments {
     const limits = { rotateBytes: config.rotate_bytes, idleSealMs: config.idle_seal_seconds * 1000 };
     const finished = [...this.#segments.keys()].filter((segment) => {
       const { window, bytes, lastLineMs } = segment;
+      if (this.#retired.has(segment)) return true;
       return isFinished({ window, bytes, idleMs: monotonicMs - lastLineMs }, nowMs, limits);
     });
     await this.#seal(finished);
@@ -178,7 +189,27 @@ export class OpenSegments {
     const excess = open.length - this.#openFilesMax;
     if (excess <= 0) return;
     open.sort((a, b) => a.lastLineMs - b.lastLineMs);
-    for (const segment of open.slice(0, excess)) await segment.close();
+    for (const segment of open.slice(0, excess)) await this.#close(segment);
+  }
+
+  /** What is recorded is synced: an error of closing changes nothing about it. */
+  async #close(segment: OpenSegment): Promise<void> {
+    try {
+      await segment.close();
+    } catch (error) {
+      this.#options.log.warn({ file: segment.file, err: errorText(error) }, 'closing a file failed');
+    }
+  }
+
+  /** A channel whose lines are of ever other hours must not keep ever more files open. */
+  #retireOldest(record: ChannelRecord): void {
+    if (record.segments.size < CHANNEL_SEGMENTS_MAX) return;
+    let oldest: OpenSegment | undefined;
+    for (const segment of record.segments.values()) {
+      if (!oldest || segment.lastLineMs < oldest.lastLineMs) oldest = segment;
+    }
+    record.segments.delete(oldest!.window.startMs);
+    this.#retired.add(oldest!);
   }
 
   #openFiles(): OpenSegment[] {
@@ -212,7 +243,10 @@ export class OpenSegments {
   #forget(segment: OpenSegment): void {
     const record = this.#segments.get(segment);
     this.#segments.delete(segment);
-    if (record) record.segments = record.segments.filter((other) => other !== segment);
+    this.#retired.delete(segment);
+    this.#files.delete(segment.file);
+    const { startMs } = segment.window;
+    if (record?.segments.get(startMs) === segment) record.segments.delete(startMs);
   }
 
   /** A file name that no segment on this disk has, in whatever state. */
@@ -225,8 +259,7 @@ export class OpenSegments {
         suffix: number === 1 ? '' : `-${number}`,
       };
       const file = segmentFile(name, 'none');
-      const isPending = record.segments.some((segment) => segment.file === file);
-      if (!isPending && !this.#isTaken(file)) return file;
+      if (!this.#files.has(file) && !this.#isTaken(file)) return file;
     }
   }
 

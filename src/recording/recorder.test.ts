@@ -220,6 +220,37 @@ describe('Recorder', () => {
     }
   });
 
+  it('commits a full batch at once, and nothing else before its time', async () => {
+    await using dir = await tempDir();
+    const config = { flush_interval_seconds: 60, batch_size: 512 };
+    const { sink, spool, stop, recorder } = await startRecorder(dir.path, { config });
+    const certainAtFirstMs = recorder.certainUntilMs;
+    sink.push(event('quiet', { channel: 'quiet' }));
+    for (let number = 0; number < 600; number++) sink.push(event(`${number}`, { channel: 'busy' }));
+    await waitFor('the batch to be recorded', () => recorder.status().recorded > 0);
+    const files = await spooledLines(spool, 'open');
+    expect([...files.keys()].every((file) => file.startsWith('test_busy_'))).toBe(true);
+    expect(recorder.certainUntilMs).toBe(certainAtFirstMs);
+    await stop();
+    expect([...(await spooledLines(spool, 'sealed')).values()].flat()).toHaveLength(601);
+  });
+
+  it('keeps few files of one channel open, though every line be of another hour', async () => {
+    await using dir = await tempDir();
+    const { sink, spool, stop, recorder } = await startRecorder(dir.path);
+    for (let number = 0; number < 300; number++) {
+      sink.push(event(`${number}`, { timeMs: hour('13:00:00.000') - number * 3_600_000 }));
+    }
+    await waitFor(
+      'most to be sealed',
+      () => recorder.status().recorded === 300 && recorder.status().openFiles <= 64,
+    );
+    await stop();
+    const files = await spooledLines(spool, 'sealed');
+    expect(files.size).toBe(300);
+    expect(new Set([...files.values()].flat().map(({ message }) => message)).size).toBe(300);
+  });
+
   it('keeps no more files open than it may', async () => {
     await using dir = await tempDir();
     const { sink, spool, stop, recorder } = await startRecorder(dir.path, { config: { max_open_files: 4 } });

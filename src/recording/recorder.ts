@@ -2,8 +2,8 @@
  * From the channel to sealed segments: one loop, the only writer of `open/`.
  *
  * Each turn takes what waits in the channel, judges it, and adds it as a line to the segment of its channel and
- * hour. A commit appends and syncs all segments with waiting lines; it comes every flush interval, and at once when
- * one segment has `batch_size` lines waiting. Segments that are full or whose time is over are sealed: renamed into
+ * hour. A commit appends and syncs all segments with waiting lines; it comes every flush interval. A segment that has
+ * `batch_size` lines waiting is committed at once. Segments that are full or whose time is over are sealed: renamed into
  * `sealed/`.
  *
  * Bounds: the channel's (lines stay held there until recorded). Failures: a full disk keeps the lines and tries
@@ -17,7 +17,7 @@ import { errorText } from '../lib/errors.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
 import { type ChannelRecord, ChannelRecords } from './channel-record.ts';
 import { DiskSpace } from './disk-space.ts';
-import { OpenSegments, type OpenSegmentsOptions } from './open-segments.ts';
+import { type Committed, OpenSegments, type OpenSegmentsOptions } from './open-segments.ts';
 import { isDrawn, isPresence, judge, type RecordingPolicies } from './recording-policy.ts';
 
 export interface RecorderOptions extends OpenSegmentsOptions {
@@ -115,10 +115,10 @@ export class Recorder {
       await this.#nextTurn(signal);
       this.#absorb();
       const nowMs = this.#options.clock.monotonic();
-      if (nowMs >= this.#nextFlushMs || this.#batchIsFull || this.#pendingChars >= COMMIT_AT_CHARS) {
+      if (nowMs >= this.#nextFlushMs || this.#pendingChars >= COMMIT_AT_CHARS) {
         this.#nextFlushMs = nowMs + this.#flushIntervalMs;
         await this.#commit();
-      }
+      } else if (this.#batchIsFull) await this.#commitFull();
       if (nowMs >= this.#nextHousekeepingMs) {
         this.#nextHousekeepingMs = nowMs + HOUSEKEEPING_MS;
         await this.#segments.sealFinished();
@@ -174,7 +174,7 @@ export class Recorder {
     let skippedBytes = 0;
     for (let index = 0; index < events.length; index++) {
       const captured = events[index]!;
-      const bytes = heldBytes(captured.event);
+      const bytes = heldBytes(captured);
       if (!this.#add(captured, bytes, firstSequence + index, nowMs, monotonicMs)) {
         skipped++;
         skippedBytes += bytes;
@@ -220,21 +220,32 @@ export class Recorder {
 
   /** Writes and syncs everything that waits; what the disk refuses goes on waiting. */
   async #commit(): Promise<void> {
-    const { channel, clock } = this.#options;
-    const startedMs = clock.monotonic();
-    const absorbedAtMs = clock.now();
+    const startedMs = this.#options.clock.monotonic();
+    const absorbedAtMs = this.#options.clock.now();
     this.#batchIsFull = false;
     this.#pendingChars = 0;
-    const { lines, heldBytes, trouble } = await this.#segments.commit();
-    this.#recorded += lines;
-    if (lines > 0) channel.release(lines, heldBytes);
-    channel.recordedThrough(Math.min(this.#takenSequence, this.#segments.oldestSequence - 1));
-    this.#lastCommitMs = clock.monotonic() - startedMs;
+    const { trouble } = await this.#settle(this.#segments.commit());
+    this.#lastCommitMs = this.#options.clock.monotonic() - startedMs;
     if (trouble === undefined) {
       this.#certainUntilMs = absorbedAtMs;
       this.#committedAtMs = startedMs;
     }
     this.#reportDisk(trouble);
+  }
+
+  /** Before its time, and only where a batch is full: a busy channel does not make the quiet ones sync with it. */
+  async #commitFull(): Promise<void> {
+    this.#batchIsFull = false;
+    await this.#settle(this.#segments.commit(this.#options.config.batch_size));
+  }
+
+  async #settle(committing: Promise<Committed>): Promise<Committed> {
+    const { channel } = this.#options;
+    const committed = await committing;
+    this.#recorded += committed.lines;
+    if (committed.lines > 0) channel.release(committed.lines, committed.heldBytes);
+    channel.recordedThrough(Math.min(this.#takenSequence, this.#segments.oldestSequence - 1));
+    return committed;
   }
 
   #reportDisk(trouble: unknown): void {

@@ -1,15 +1,32 @@
-/** Picks the storage that the configuration asks for. The SDK (some 15 MB) is loaded only where it is S3. */
+/** Picks the storage that the configuration asks for. The SDK (some 15 MB) is loaded only where it is S3, when it is needed. */
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
-import { createDirectoryObjectStore } from './directory-object-store.ts';
+import { deferredObjectStore } from './deferred-object-store.ts';
 import type { ObjectStore } from './object-store.ts';
+import { providerProfile } from './provider-profile.ts';
 
-/** Reaches out to nothing yet. Throws the system's error where a directory or a certificate file is unusable. */
-export async function createObjectStore(
+/** Touches nothing yet: what is wrong with the storage is said by the first call that needs it, and by each after it. */
+export function createObjectStore(
   config: Pick<Config, 's3' | 'archive' | 'upload'>,
   log: Logger,
-): Promise<ObjectStore> {
-  if (!config.s3) return createDirectoryObjectStore(config.archive.directory);
-  const { createS3ObjectStore } = await import('./s3-object-store.ts');
-  return createS3ObjectStore(config.s3, { log, singlePutMaxBytes: config.upload.single_put_max_bytes });
+): ObjectStore {
+  const { s3, archive, upload } = config;
+  if (!s3) {
+    return deferredObjectStore({
+      name: archive.directory,
+      create: async () => {
+        const { createDirectoryObjectStore } = await import('./directory-object-store.ts');
+        return createDirectoryObjectStore(archive.directory);
+      },
+    });
+  }
+  const { label, concurrencyMax } = providerProfile(s3);
+  return deferredObjectStore({
+    name: `s3://${s3.bucket} (${label})`,
+    concurrencyMax,
+    create: async () => {
+      const { createS3ObjectStore } = await import('./s3-object-store.ts');
+      return createS3ObjectStore(s3, { log, singlePutMaxBytes: upload.single_put_max_bytes });
+    },
+  });
 }

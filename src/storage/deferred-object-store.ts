@@ -1,0 +1,79 @@
+/**
+ * A store that is made when it is first needed, and again at the next call where that failed: recording starts
+ * whether the storage can be reached or not, and nothing of it (the S3 SDK) is loaded before there is something to
+ * upload. The maker rejects with what is wrong, as the call does then.
+ */
+import { abortable } from '../lib/abortable.ts';
+import { ChatlogError, errorText } from '../lib/errors.ts';
+import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+
+export interface DeferredStoreOptions {
+  name: string;
+  concurrencyMax?: number;
+  create(): Promise<ObjectStore>;
+}
+
+export function deferredObjectStore(options: DeferredStoreOptions): ObjectStore {
+  return new DeferredObjectStore(options);
+}
+
+class DeferredObjectStore implements ObjectStore {
+  readonly name: string;
+  readonly concurrencyMax?: number;
+  readonly #create: () => Promise<ObjectStore>;
+  #store: Promise<ObjectStore> | undefined;
+
+  constructor({ name, concurrencyMax, create }: DeferredStoreOptions) {
+    this.name = name;
+    this.concurrencyMax = concurrencyMax;
+    this.#create = create;
+  }
+
+  async put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
+    return (await this.#made(signal)).put(key, body, signal);
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    return (await this.#made(signal)).head(key, signal);
+  }
+
+  async *get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    yield* (await this.#made(signal)).get(key, signal);
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncIterable<{ key: string; bytes: number }> {
+    yield* (await this.#made(signal)).list(prefix, signal);
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    await (await this.#made(signal)).check(signal);
+  }
+
+  async sweep(signal: AbortSignal): Promise<number> {
+    return (await (await this.#made(signal)).sweep?.(signal)) ?? 0;
+  }
+
+  close(): void {
+    void this.#store?.then(
+      (store) => store.close(),
+      () => {},
+    );
+  }
+
+  async #made(signal: AbortSignal): Promise<ObjectStore> {
+    this.#store ??= this.#create();
+    const making = this.#store;
+    try {
+      return await abortable(making, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (this.#store === making) this.#store = undefined;
+      if (error instanceof ChatlogError) throw error;
+      throw new ChatlogError('storage_unusable', `${this.name}: ${errorText(error)}`, {
+        retryable: true,
+        cause: error,
+        hint: 'check the path, its permissions and the certificate file',
+      });
+    }
+  }
+}
