@@ -17,7 +17,7 @@ const STARTS = 5;
 export async function memory(): Promise<void> {
   const rows = [
     await idle('idle, archive in a directory', {}),
-    await idle('idle, archive in S3', {
+    await idle('idle, archive in S3, nothing uploaded yet', {
       s3: { bucket: 'none', endpoint: 'http://127.0.0.1:9', access_key_id: 'k', secret_access_key: 's' },
     }),
     await load('100 channels, 100 messages/s in all', 100, 100),
