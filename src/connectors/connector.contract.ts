@@ -110,6 +110,7 @@ export function describeConnector(subject: ContractSubject): void {
       expect(gap.fromMs).toBeLessThanOrEqual(lostMs);
       expect(gap.toMs).toBeGreaterThanOrEqual(gap.fromMs);
       expect(gap.cause).toMatch(/^connection lost: ./);
+      expect(s.context.recalls, 'there was no history to push').toEqual([]);
       expect(s.context.sink.texts()).toEqual(['before', 'after']);
     });
 

@@ -48,13 +48,12 @@ export interface FeedPlatform {
   readonly platform: string;
   /** Connects and logs in; resolves when channels can be joined. Rejects, with nothing left open, when that fails or on abort. */
   connect(feed: Feed, signal: AbortSignal): Promise<FeedConnection>;
-  /** Hands over what the platform still has of a gap. Left out where there is no history. */
-  history?(
-    gap: Gap,
-    event: (captured: CapturedEvent) => boolean,
-    signal: AbortSignal,
-  ): Promise<BackfillOutcome>;
+  /** Hands over what the platform still has of a gap, oldest first. Left out where there is no history. */
+  history?(gap: Gap, event: TakeHistory, signal: AbortSignal): Promise<BackfillOutcome>;
 }
+
+/** To be awaited for each event; false where it was recorded already. Rejects on abort only. */
+export type TakeHistory = (captured: CapturedEvent) => Promise<boolean>;
 
 export interface FeedConnectorOptions {
   backoff: BackoffOptions;
@@ -205,8 +204,12 @@ export class FeedConnector implements Connector {
 
   async #fill(gap: Gap, signal: AbortSignal): Promise<void> {
     const { sink, coverage } = this.#context;
+    let recalled: Promise<void> | undefined;
     let filled = 0;
-    const take = (captured: CapturedEvent) => {
+    const take = async (captured: CapturedEvent) => {
+      recalled ??= this.#context.recall(gap.channel, Math.min(gap.fromMs, captured.timeMs), signal);
+      await recalled;
+      if (sink.full) await sink.drained(signal);
       const isNew = sink.push(captured);
       if (isNew) filled++;
       return isNew;
@@ -217,11 +220,7 @@ export class FeedConnector implements Connector {
   }
 
   /** A history that fails closes its gap, too: what it brought before is recorded. */
-  async #history(
-    gap: Gap,
-    take: (captured: CapturedEvent) => boolean,
-    signal: AbortSignal,
-  ): Promise<BackfillOutcome> {
+  async #history(gap: Gap, take: TakeHistory, signal: AbortSignal): Promise<BackfillOutcome> {
     if (!this.#source.history) return 'none';
     try {
       return await this.#source.history(gap, take, signal);

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLive } from 'node:timers/promises';
 import type { BackfillOutcome, CapturedEvent } from '../../event.ts';
-import type { EventSink, Gap } from '../connector.ts';
+import type { ConnectorContext, EventSink, Gap } from '../connector.ts';
 import type { ChatHistory } from './chat-history.ts';
 
 export interface HistoryFill {
@@ -9,6 +9,8 @@ export interface HistoryFill {
   /** Lines per request; the server's limit. */
   limit: number;
   parse(line: string): CapturedEvent;
+  /** Awaited once, before the first line is pushed. */
+  recall: ConnectorContext['recall'];
   /** False where the line was recorded already. */
   push(captured: CapturedEvent): boolean;
   sink: Pick<EventSink, 'full' | 'drained'>;
@@ -31,13 +33,19 @@ const REQUESTS_MAX = 100;
  */
 export async function fillFromHistory(fill: HistoryFill): Promise<HistoryFillResult> {
   const { gap, history, limit, signal } = fill;
-  let point = `timestamp=${new Date(gap.fromMs - MARGIN_MS).toISOString()}`;
+  const sinceMs = gap.fromMs - MARGIN_MS;
+  let point = `timestamp=${new Date(sinceMs).toISOString()}`;
+  let hasRecalled = false;
   let filled = 0;
   for (let request = 0; request < REQUESTS_MAX; request++) {
     const answer = await history.after(gap.channel, point, limit, signal);
     if (answer.outcome !== 'lines') {
       // What came before it stays recorded.
       return { outcome: filled > 0 ? 'partial' : answer.outcome, filled, reason: answer.reason };
+    }
+    if (answer.lines.length > 0 && !hasRecalled) {
+      await fill.recall(gap.channel, sinceMs, signal);
+      hasRecalled = true;
     }
     await yieldToLive(undefined, { signal });
     if (fill.sink.full) await fill.sink.drained(signal);

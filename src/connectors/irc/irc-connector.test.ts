@@ -300,7 +300,10 @@ describe('the IRC connector', () => {
     server.say('#a', say('six'));
     await waitFor('six', () => setup.context.sink.texts().includes('six'));
     expect(setup.context.sink.texts()).toEqual(['one', 'two', 'three', 'four', 'five', 'six']);
-    expect(setup.context.coverage.closed[1]).toMatchObject({ backfill: 'complete', filled: 3 });
+    const gap = setup.context.coverage.closed[1]!;
+    expect(gap).toMatchObject({ backfill: 'complete', filled: 3 });
+    // The first gap, of the join, brought no lines.
+    expect(setup.context.recalls).toEqual([{ channel: '#a', sinceMs: gap.fromMs - 60_000, pushedBefore: 2 }]);
   });
 
   it('works with a server that knows no capabilities', async () => {

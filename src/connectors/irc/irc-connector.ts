@@ -270,6 +270,7 @@ export class IrcConnector implements Connector {
       history: session.history,
       limit: Number(session.connection.isupport.CHATHISTORY) || HISTORY_LIMIT,
       parse: (line) => session.parse(line, now(), 'backfill'),
+      recall: (channel, sinceMs, ended) => this.#context.recall(channel, sinceMs, ended),
       push: (captured) => this.#record(captured),
       sink,
       signal,

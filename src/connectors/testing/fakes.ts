@@ -1,4 +1,5 @@
 /** What a connector works with, for tests: a sink that remembers, a coverage that works like the real one in memory. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BackfillOutcome, CapturedEvent } from '../../event.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { ConnectorContext, Coverage, EventSink, Gap } from '../connector.ts';
@@ -145,13 +146,23 @@ export interface FakeContext extends ConnectorContext {
   readonly coverage: FakeCoverage;
   readonly log: FakeLog;
   parseFailures: number;
+  /** What was recalled, and how much had been pushed until then: noted when the recall is over. */
+  readonly recalls: { channel: string; sinceMs: number; pushedBefore: number }[];
 }
+
+/** A recall lasts for so many turns of the event loop: who does not wait for it has pushed before it is over. */
+const RECALL_TURNS = 5;
 
 export function fakeContext(): FakeContext {
   const context: FakeContext = {
     sink: new FakeSink(),
     coverage: new FakeCoverage(),
     log: new FakeLog(),
+    recalls: [],
+    async recall(channel, sinceMs, signal) {
+      for (let turn = 0; turn < RECALL_TURNS; turn++) await nextTurn(undefined, { signal });
+      context.recalls.push({ channel, sinceMs, pushedBefore: context.sink.pushed.length });
+    },
     parseFailures: 0,
     parseFailure() {
       context.parseFailures++;

@@ -53,6 +53,24 @@ describe('filling a gap from the recent messages', () => {
     expect(context.coverage.closed).toMatchObject([{ backfill: 'complete', filled: 3 }]);
   });
 
+  it('has recalled what was recorded around the gap before it pushes the first line', async () => {
+    const { context, filler } = setUp({ outcome: 'lines', lines: [privmsg('within', FROM_MS + 1000)] });
+    await filler.fill(openGap(context), signal);
+    expect(context.recalls).toEqual([{ channel: 'ann', sinceMs: FROM_MS - 60_000, pushedBefore: 0 }]);
+    expect(context.sink.texts()).toEqual(['within']);
+  });
+
+  it('recalls nothing where there is nothing to push', async () => {
+    for (const answer of [
+      { outcome: 'lines', lines: [] },
+      { outcome: 'failed', reason: 'x' },
+    ] as const) {
+      const { context, filler } = setUp(answer.outcome === 'lines' ? { ...answer, lines: [] } : answer);
+      await filler.fill(openGap(context), signal);
+      expect(context.recalls).toEqual([]);
+    }
+  });
+
   it('counts only what was not recorded already', async () => {
     const lines = [privmsg('known', FROM_MS - 1000), privmsg('new', FROM_MS + 1000)];
     const { context, filler } = setUp({ outcome: 'lines', lines });

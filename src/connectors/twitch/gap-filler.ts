@@ -58,8 +58,10 @@ export class GapFiller {
     signal: AbortSignal,
   ): Promise<{ outcome: BackfillOutcome; filled: number; reason?: string }> {
     if (!this.#history) return { outcome: 'off', filled: 0 };
-    const answer = await this.#history.since(gap.channel, gap.fromMs - MARGIN_MS, signal);
+    const sinceMs = gap.fromMs - MARGIN_MS;
+    const answer = await this.#history.since(gap.channel, sinceMs, signal);
     if (answer.outcome !== 'lines') return { outcome: answer.outcome, filled: 0, reason: answer.reason };
+    if (answer.lines.length > 0) await this.#context.recall(gap.channel, sinceMs, signal);
     const { filled, oldestMs } = await this.#push(answer.lines, gap, signal);
     if (answer.doubt !== undefined) return { outcome: 'partial', filled, reason: answer.doubt };
     const reachesBack = answer.lines.length < LIMIT || oldestMs < gap.fromMs;
