@@ -11,7 +11,7 @@ import { forEachConcurrently } from '../lib/for-each-concurrently.ts';
 import { isTaken } from '../lib/is-taken.ts';
 import type { Logger } from '../lib/logger.ts';
 import { segmentFile } from '../segment-name.ts';
-import type { Spool } from '../spool.ts';
+import type { Spool, SpoolDirectory } from '../spool.ts';
 import type { ChannelRecord } from './channel-record.ts';
 import { OpenSegment } from './open-segment.ts';
 import type { SegmentFileSystem } from './segment-file-system.ts';
@@ -106,7 +106,6 @@ export class OpenSegments {
    * returned.
    */
   async commit(linesMin = 1): Promise<Committed> {
-    const { fs, spool } = this.#options;
     const dirty = [...this.#segments.keys()].filter(({ pending }) => pending.lines >= linesMin);
     let makesFiles = false;
     let trouble: unknown;
@@ -128,7 +127,7 @@ export class OpenSegments {
       }
     });
     // A file counts only when its name is durable, too.
-    if (makesFiles) await fs.syncDirectory(spool.path('open'));
+    if (makesFiles) await this.#syncDirectory('open');
     const committed: Committed = { lines: 0, heldBytes: 0, trouble };
     for (const segment of written) {
       const settled = segment.settle();
@@ -179,9 +178,22 @@ export class OpenSegments {
       }
     }
     if (sealed.length === 0) return;
-    await fs.syncDirectory(spool.path('sealed'));
-    await fs.syncDirectory(spool.path('open'));
+    await this.#syncDirectory('sealed');
+    await this.#syncDirectory('open');
     for (const file of sealed) onSealed(file);
+  }
+
+  /** Needs a file handle for a moment: where there is none, some of ours are given back. */
+  async #syncDirectory(directory: SpoolDirectory): Promise<void> {
+    const { fs, spool } = this.#options;
+    try {
+      await fs.syncDirectory(spool.path(directory));
+    } catch (error) {
+      if (!isOutOfFiles(error)) throw error;
+      this.#openFilesMax = fewerThan(this.#openFilesMax, this.#openFiles().length);
+      await this.#closeIdleFiles();
+      await fs.syncDirectory(spool.path(directory));
+    }
   }
 
   async #closeIdleFiles(): Promise<void> {

@@ -194,9 +194,16 @@ describe('Recorder', () => {
     await using dir = await tempDir();
     const { sink, spool, stop, disk } = await startRecorder(dir.path);
     let open = 0;
-    const { open: openFile } = disk;
-    disk.open = async (path, flags) => {
+    const { open: openFile, syncDirectory } = disk;
+    const takeOne = () => {
       if (open >= 12) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    disk.syncDirectory = async (path) => {
+      takeOne();
+      await syncDirectory(path);
+    };
+    disk.open = async (path, flags) => {
+      takeOne();
       const handle = await openFile(path, flags);
       const close = handle.close.bind(handle);
       open++;
@@ -212,6 +219,7 @@ describe('Recorder', () => {
       await sink.recorded(AbortSignal.timeout(20_000));
     }
     disk.open = openFile;
+    disk.syncDirectory = syncDirectory;
     await stop();
     const files = await spooledLines(spool, 'sealed');
     expect(files.size).toBe(40);

@@ -11,24 +11,27 @@ import { talkSteadily } from './steady-talk.ts';
 
 const CHANNELS = ['one', 'two', 'three'];
 
-/** strace counts calls for each thread; what works (a log line, a start) comes first. */
-const FAULTS: [what: string, inject: string][] = [
-  ['one fdatasync', 'fdatasync:error=EIO:when=4'],
-  ['every third fdatasync', 'fdatasync:error=EIO:when=3+3'],
-  ['every third write of lines', 'pwrite64:error=EIO:when=2+3'],
-  ['some writes of lines, for want of space', 'pwrite64:error=ENOSPC:when=2..30+2'],
-  ['every fifth fsync', 'fsync:error=EIO:when=5+5'],
-  ['every third rename', 'rename:error=EIO:when=3+3'],
-  ['every second removal', 'unlink:error=EIO:when=1+2'],
-  ['every second link into the archive', 'link:error=EIO:when=1+2'],
-  ['every second cut after a failed write', 'ftruncate:error=EIO:when=1+2'],
-  ['some opens, for want of file handles', 'openat:error=EMFILE:when=80..200+3'],
+/**
+ * What fails, and what the log then says of it (so that it is known to have met the recorder). strace counts calls for
+ * each thread; what has to work (a start, a log line) comes first.
+ */
+const FAULTS: [what: string, inject: string, says: RegExp][] = [
+  ['one fdatasync', 'fdatasync:error=EIO:when=4', /given up/],
+  ['every third fdatasync', 'fdatasync:error=EIO:when=3+3', /given up/],
+  ['every third write of lines', 'pwrite64:error=EIO:when=2+3', /given up/],
+  ['some writes of lines, for want of space', 'pwrite64:error=ENOSPC:when=2..30+2', /takes no more lines/],
+  ['every fifth fsync', 'fsync:error=EIO:when=5+5', /EIO/],
+  ['every third rename', 'rename:error=EIO:when=3+3', /EIO/],
+  ['every second removal', 'unlink:error=EIO:when=1+2', /EIO/],
+  ['every second link into the archive', 'link:error=EIO:when=1+2', /an upload failed/],
+  ['every second cut after a failed write', 'ftruncate:error=EIO:when=1+2', /given up/],
+  ['some opens, for want of file handles', 'openat:error=EMFILE:when=80..200+3', /EMFILE/],
 ];
 
 describe('a bad disk under the whole process', () => {
   it.each(FAULTS)(
     'fails %s: every line is there once in the end',
-    async (_, inject) => {
+    async (_, inject, says) => {
       await using dir = await tempDir('bad-disk');
       await using twitch = await startTwitchServer({ tls: false, historyMax: 10_000 });
       await using history = await startRecentMessagesServer({ history: twitch.history });
@@ -72,6 +75,7 @@ describe('a bad disk under the whole process', () => {
       // It went on, or it left to be started again; then with an exit code that says so.
       if (chatlog.exit) expect(chatlog.exit).toEqual({ code: 1, signal: null });
       else await chatlog.stop();
+      expect(chatlog.output).toMatch(says);
 
       await using next = await runOnTwitch(twitch, options);
       await joined(next, ...CHANNELS);

@@ -91,6 +91,9 @@ export const names: FuzzProperty = {
         );
         holds(basename(file) === file && /^[\w.%-]+$/.test(file), `a file name: ${file}`);
         holds(file.length <= 255, `short enough: ${file}`);
+        const directory = objectKey(file)!.split('/').at(-2)!;
+        const isReserved = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i.test(directory);
+        holds(!isReserved && !directory.endsWith('.'), `Windows can have it: ${directory}`);
         const parsed = parseSegmentFile(file);
         holds(parsed !== undefined, `our own: ${file}`);
         holds(parsed!.platform === encodeName(on), `platform of ${file}`);

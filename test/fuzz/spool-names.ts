@@ -86,7 +86,7 @@ const planted = fc.dictionary(
 
 export const leftovers: FuzzProperty = {
   name: 'leftovers: every whole line and every foreign file is still there after recovery',
-  suiteRuns: 150,
+  suiteRuns: 40,
   async check(options) {
     let files = 0;
     await fc.assert(
