@@ -87,7 +87,7 @@ export class FeedConnector implements Connector {
       backoff: options.backoff,
       limitMs: LIMIT_MS,
       heardAtMs: () => this.#lastHeardMs,
-      gap: (gap) => this.#work.begin((signal) => this.#fill(gap, signal)),
+      gap: (gap) => this.#work.begin(gap.channel, (signal) => this.#fill(gap, signal)),
       now: context.now,
     });
   }
@@ -115,7 +115,10 @@ export class FeedConnector implements Connector {
 
   setChannels(specs: readonly ChannelSpec[]): void {
     const { added, removed } = this.#table.set(specs);
-    for (const { name } of removed) this.#connection?.part(name);
+    for (const { name } of removed) {
+      this.#work.cancel(name);
+      this.#connection?.part(name);
+    }
     for (const { name } of added) this.#join(name);
   }
 

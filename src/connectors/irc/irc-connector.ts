@@ -91,7 +91,7 @@ export class IrcConnector implements Connector {
       backoff: { ...this.#backoff(), minMs: 5 * this.#backoff().minMs },
       limitMs: this.#timing.limitMs,
       heardAtMs: () => this.#heardAtMs(),
-      gap: (gap) => this.#work.begin((signal) => this.#fill(gap, signal)),
+      gap: (gap) => this.#work.begin(gap.channel, (signal) => this.#fill(gap, signal)),
       now: context.now,
     });
   }
@@ -116,6 +116,7 @@ export class IrcConnector implements Connector {
   setChannels(specs: readonly ChannelSpec[]): void {
     const { added, removed } = this.#table.set(specs);
     for (const { name, feed } of removed) {
+      this.#work.cancel(name);
       this.#session?.part(name, liveOn(feed) !== undefined || pendingOn(feed) !== undefined);
     }
     for (const { name } of added) this.#session?.join(name);

@@ -30,7 +30,7 @@ export class GapFiller {
     this.#history = history;
   }
 
-  /** Fills and closes the gap. On abort it is left open: the next start finds it again. */
+  /** Fills and closes the gap. On abort it is left open: if the channel is still wanted, the next start finds it again. */
   async fill(gap: Gap, signal: AbortSignal): Promise<void> {
     const { coverage, sink, log } = this.#context;
     if (!this.#history) {

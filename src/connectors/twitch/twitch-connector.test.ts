@@ -6,7 +6,7 @@ import { configSchema } from '../../config/schema.ts';
 import { type FakeContext, fakeContext } from '../testing/fakes.ts';
 import { runConnector } from '../testing/run-connector.ts';
 import { rebuildTwitchLine } from './rebuild-twitch-line.ts';
-import { LIMIT } from './recent-messages.ts';
+import { LIMIT, type RecentMessagesOptions } from './recent-messages.ts';
 import { TwitchConnector } from './twitch-connector.ts';
 import type { TwitchTiming } from './twitch-timing.ts';
 
@@ -23,7 +23,12 @@ interface Setup {
   context: FakeContext;
 }
 
-function setUp(twitch: TwitchServer, overrides: object = {}, timing: Partial<TwitchTiming> = {}): Setup {
+function setUp(
+  twitch: TwitchServer,
+  overrides: object = {},
+  timing: Partial<TwitchTiming> = {},
+  recentMessages: Partial<RecentMessagesOptions> = {},
+): Setup {
   const context = fakeContext();
   const config = configSchema.parse({
     twitch: {
@@ -46,6 +51,7 @@ function setUp(twitch: TwitchServer, overrides: object = {}, timing: Partial<Twi
       spacingMs: 1,
       retryMinMs: 1,
       retryMaxMs: 2,
+      ...recentMessages,
     },
   });
   return { connector, context };
@@ -197,6 +203,42 @@ describe('the Twitch connector', () => {
     expect(setup.context.sink.pushed.find(({ event }) => event.message === 'while away')?.event.source).toBe(
       'backfill',
     );
+  });
+
+  it('neither fetches nor records the history of a channel that was removed meanwhile', async () => {
+    await using twitch = await startTwitchServer({ tls: false });
+    twitch.faults.ignoreJoins = true;
+    const asked: string[] = [];
+    const turn = Promise.withResolvers<void>();
+    const history = historyOf(twitch);
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      asked.push(new URL(String(input)).pathname.split('/').at(-1)!);
+      await turn.promise;
+      return history(input, init);
+    };
+    const setup = setUp(
+      twitch,
+      { backfill: { enabled: true }, join_timeout_seconds: 60 },
+      {},
+      { fetch, concurrency: 1 },
+    );
+    const names = ['ann', 'bob', 'cid'];
+    setup.connector.setChannels(names.map((name) => ({ name })));
+    await using _ = runConnector(setup.connector);
+    await waitFor('the connection', () => twitch.received.some(({ line }) => line.startsWith('JOIN')));
+    for (const name of names) twitch.history.add(name, message(name, `missed in ${name}`), Date.now());
+    const [session] = twitch.connections();
+    for (const name of names) session!.sendBytes(`@room-id=1 :tmi.twitch.tv ROOMSTATE #${name}\r\n`);
+    await waitFor('the joins', () => Object.values(states(setup)).every((state) => state === 'joined'));
+    await waitFor('the first request', () => asked.length === 1);
+    const [waiting, last] = names.filter((name) => name !== asked[0]);
+    // One whose request is under way, and one that waits for its turn.
+    setup.connector.setChannels([{ name: last! }]);
+    turn.resolve();
+    await waitFor('the rest', () => setup.context.coverage.closed.length === 1);
+    expect(asked).not.toContain(waiting);
+    expect(setup.context.sink.texts()).toEqual([`missed in ${last}`]);
+    expect(setup.context.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   it('reconnects after RECONNECT with overlap: nothing missing, nothing twice, no gap', async () => {

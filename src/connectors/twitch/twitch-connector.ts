@@ -79,7 +79,7 @@ export class TwitchConnector implements Connector {
       backoff: { ...backoff, minMs: backoff.minMs * 5 },
       limitMs: this.#timing.limitMs,
       heardAtMs: (link) => this.#links.get(link)?.link.connection.lastHeardMs ?? 0,
-      gap: (gap) => this.#work.begin((signal) => this.#filler.fill(gap, signal)),
+      gap: (gap) => this.#work.begin(gap.channel, (signal) => this.#filler.fill(gap, signal)),
       now: context.now,
     });
     this.#pool = new ConnectionPool({
@@ -141,6 +141,7 @@ export class TwitchConnector implements Connector {
     }
     const { added, removed } = this.#table.set(specs.filter(({ name }) => !this.#invalid.has(name)));
     for (const { name, feed } of removed) {
+      this.#work.cancel(name);
       this.#queue.remove(name);
       this.#ghosts.removed(name);
       for (const on of new Set([liveOn(feed), pendingOn(feed)])) {
@@ -296,7 +297,7 @@ export class TwitchConnector implements Connector {
     this.#pool.closeIfEmpty(old.slot);
     const silentSinceMs = this.#ghosts.moved(channel);
     if (silentSinceMs === undefined) return;
-    this.#work.begin((signal) => this.#ghosts.recover(channel, silentSinceMs, signal));
+    this.#work.begin(channel, (signal) => this.#ghosts.recover(channel, silentSinceMs, signal));
   }
 
   /** A replaced connection goes when nothing depends on it any more. */
