@@ -38,7 +38,7 @@ export async function fillFromHistory(fill: HistoryFill): Promise<HistoryFillRes
   let hasRecalled = false;
   let filled = 0;
   for (let request = 0; request < REQUESTS_MAX; request++) {
-    const answer = await history.after(gap.channel, point, limit, signal);
+    const answer = await history.after({ channel: gap.channel, point, sinceMs, limit }, signal);
     if (answer.outcome !== 'lines') {
       // What came before it stays recorded.
       return { outcome: filled > 0 ? 'partial' : answer.outcome, filled, reason: answer.reason };

@@ -306,6 +306,33 @@ describe('the IRC connector', () => {
     expect(setup.context.recalls).toEqual([{ channel: '#a', sinceMs: gap.fromMs - 60_000, pushedBefore: 2 }]);
   });
 
+  it('records what a server plays back at the join, once, and does not take it for the answer to its request', async () => {
+    const line = (id: string, time: string) => `@time=${time};msgid=${id} :ann!a@h PRIVMSG #a :${id}`;
+    const longAgo = new Date(Date.now() - 3_600_000).toISOString();
+    await using server = await start({
+      caps: `${CAPS} labeled-response`,
+      isupport: 'CHATHISTORY=50 CASEMAPPING=ascii CHANTYPES=#',
+      intercept: (client, sent) => {
+        if (!sent.includes('CHATHISTORY AFTER')) return false;
+        const old = [line('old1', longAgo), line('old2', longAgo)];
+        const lines = old.map((each) => `@batch=p;${each.slice(1)}`);
+        client.send(':irc.test BATCH +p chathistory #a', ...lines, ':irc.test BATCH -p');
+        return false;
+      },
+      history: () => [line('missed', new Date().toISOString())],
+    });
+    await using setup = await joinedSetUp(server, ['#a']);
+    await waitFor('the gap', () => setup.context.coverage.closed.length === 1);
+    await waitFor('everything', () => setup.context.sink.texts().length === 3);
+    expect(setup.context.sink.texts().toSorted()).toEqual(['missed', 'old1', 'old2']);
+    expect(setup.context.recalls).toContainEqual({
+      channel: '#a',
+      sinceMs: Date.parse(longAgo),
+      pushedBefore: expect.any(Number),
+    });
+    expect(setup.context.coverage.closed[0]).toMatchObject({ backfill: 'complete', filled: 1 });
+  });
+
   it('works with a server that knows no capabilities', async () => {
     await using server = await start({ caps: '' });
     await using setup = await joinedSetUp(server, ['#a']);

@@ -1,7 +1,7 @@
 /**
  * One IRC network on one connection, whatever server it runs.
  *
- * Every line is recorded except the protocol's own: PING, PONG, CAP, AUTHENTICATE, BATCH, ERROR; the numerics of login
+ * Every line is recorded except the protocol's own: PING, PONG, CAP, AUTHENTICATE, BATCH, ACK, ERROR; the numerics of login
  * and statistics (001-005, 042, 2xx, 372, 375, 376, 396, 422, 43x, 9xx), of the members of a channel (353, 366) and of
  * refused joins (a state of the channel); our own JOIN, PART, NICK and user modes; what we say to NickServ; NOTICEs before
  * the login. Lines that belong to no channel go to channel `*`. QUIT and NICK are recorded once for every configured
@@ -57,6 +57,7 @@ export interface IrcConnectorOptions {
 
 /** Lines per request where the server does not say its limit. */
 const HISTORY_LIMIT = 100;
+const PLAYBACK_LINES_MAX = 20_000;
 
 export class IrcConnector implements Connector {
   readonly platform: string;
@@ -72,6 +73,8 @@ export class IrcConnector implements Connector {
   #sessions = 0;
   #status: Pick<ConnectionStatus, 'state' | 'reason'> = { state: 'connecting' };
   #lastHeardMs = 0;
+  /** Of playbacks that are not recorded yet. */
+  #playbackLines = 0;
   #changed = Promise.withResolvers<void>();
 
   constructor(
@@ -236,6 +239,7 @@ export class IrcConnector implements Connector {
         return true;
       },
       event: (captured) => void this.#record(captured),
+      playback: (channel, events) => this.#playback(channel, events),
       warn: (fields, message) => log.warn(fields, message),
     };
   }
@@ -243,6 +247,25 @@ export class IrcConnector implements Connector {
   #record(captured: CapturedEvent): boolean {
     if (captured.event.type === 'raw') this.#context.parseFailure();
     return this.#context.sink.push(captured);
+  }
+
+  /** Recorded at a join before, perhaps, and however long ago. Never so much at a time that it would fill the memory. */
+  #playback(channel: string, events: readonly CapturedEvent[]): void {
+    const oldestMs = events.reduce(
+      (oldest, { timeMs }) => Math.min(oldest, timeMs),
+      Number.POSITIVE_INFINITY,
+    );
+    this.#playbackLines += events.length;
+    const isTooMuch = this.#playbackLines > PLAYBACK_LINES_MAX;
+    this.#work.begin(channel, async (signal) => {
+      try {
+        // Better twice than too much to remember: then nothing is waited for.
+        if (!isTooMuch) await this.#context.recall(channel, oldestMs, signal);
+        for (const captured of events) this.#record(captured);
+      } finally {
+        this.#playbackLines -= events.length;
+      }
+    });
   }
 
   #tick(): void {

@@ -9,6 +9,7 @@ const CAPS = [
   'message-tags',
   'account-tag',
   'batch',
+  'labeled-response',
   'echo-message',
   'away-notify',
   'extended-join',

@@ -43,6 +43,8 @@ export interface IrcSessionOwner {
   /** False where no join was under way: the line is recorded then. */
   refused(channel: string, as: Refusal, reason: string): boolean;
   event(captured: CapturedEvent): void;
+  /** What was said before, all of it with an identity. */
+  playback(channel: string, events: readonly CapturedEvent[]): void;
   /** SASL failed, or a protocol line made no sense: the session goes on. */
   warn(fields: object, message: string): void;
 }
@@ -80,7 +82,8 @@ export class IrcSession {
     this.history = new ChatHistory({
       send: (line) => this.connection.send(line),
       fold: (name) => this.#names.fold(name),
-      playback: (lines) => this.#playback(lines),
+      isLabeled: () => this.connection.capEnabled('labeled-response'),
+      playback: (channel, lines) => this.#playback(channel, lines),
       timeoutMs: options.historyTimeoutMs,
     });
     this.#view = this.#newView();
@@ -161,11 +164,10 @@ export class IrcSession {
   }
 
   /** A server that plays back at the join what was said before: only what can be told from what we have. */
-  #playback(lines: readonly string[]): void {
-    for (const line of lines) {
-      const captured = this.parse(line, this.#options.now(), 'backfill');
-      if (captured.identity !== '') this.#owner.event(captured);
-    }
+  #playback(channel: string, lines: readonly string[]): void {
+    const events = lines.map((line) => this.parse(line, this.#options.now(), 'backfill'));
+    const known = events.filter(({ identity }) => identity !== '');
+    if (known.length > 0) this.#owner.playback(this.#configured(channel) ?? channel, known);
   }
 
   /** The configured channels where the user is who quits or changes nick. */
@@ -192,6 +194,9 @@ export class IrcSession {
         return !this.connection.isOpen;
       case 'BATCH':
         this.history.batch(line);
+        return true;
+      case 'ACK':
+        this.history.acknowledged(line);
         return true;
       case 'FAIL':
         this.history.failed(splitIrcLine(line).params);

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { splitIrcLine } from '../irc-line.ts';
+import { parseTags, splitIrcLine } from '../irc-line.ts';
 
 export interface IrcServerOptions {
   /** Offered in CAP LS; '' = CAP is not known at all. */
@@ -58,7 +58,7 @@ export class IrcServerClient {
     this.received.push(line);
     this.#server.received.push(line);
     if (this.#server.options.intercept?.(this, line)) return;
-    const { command, params } = splitIrcLine(line);
+    const { tags, command, params } = splitIrcLine(line);
     const [first = '', second = ''] = params;
     switch (command) {
       case 'CAP':
@@ -82,7 +82,7 @@ export class IrcServerClient {
         this.send(`:${this.mask} PART ${first}`);
         break;
       case 'CHATHISTORY':
-        this.#history(second, params[2]!, Number(params[3]));
+        this.#history(second, params[2]!, Number(params[3]), parseTags(tags)?.label);
         break;
       case 'QUIT':
         this.socket.end();
@@ -125,10 +125,11 @@ export class IrcServerClient {
     );
   }
 
-  #history(channel: string, point: string, limit: number): void {
+  #history(channel: string, point: string, limit: number, label: string | true | undefined): void {
     const lines = this.#server.options.history?.(channel, point, limit) ?? [];
     const reference = `h${++this.#batches}`;
-    this.send(`:irc.test BATCH +${reference} chathistory ${channel}`);
+    const labelTag = label === undefined ? '' : `@label=${label} `;
+    this.send(`${labelTag}:irc.test BATCH +${reference} chathistory ${channel}`);
     for (const line of lines)
       this.send(
         line.startsWith('@') ? `@batch=${reference};${line.slice(1)}` : `@batch=${reference} ${line}`,
