@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { FeedPlatform } from '../../src/connectors/feed-connector.ts';
 import { LineSplitter } from '../../src/connectors/irc/line-splitter.ts';
-import { oddLine } from '../../src/connectors/irc/odd-line.ts';
+import { OddLines } from '../../src/connectors/irc/odd-lines.ts';
 import { parseJsonLine } from './parse-json-line.ts';
 
 export function jsonLinesChat(port: number, now: () => number, host = '127.0.0.1'): FeedPlatform {
@@ -15,6 +15,7 @@ export function jsonLinesChat(port: number, now: () => number, host = '127.0.0.1
         let cause = 'closed by the server';
         socket.on('error', (error) => (cause = error.message)).once('close', () => resolve(cause));
       });
+      const oddLines = new OddLines();
       const lines = new LineSplitter({
         line: (line) => {
           const { joined, captured } = parseJsonLine(line, now());
@@ -22,7 +23,7 @@ export function jsonLinesChat(port: number, now: () => number, host = '127.0.0.1
           else feed.event(captured);
         },
         bytes: (bytes, why, piece) =>
-          feed.event(oddLine(bytes, why, piece, (line) => parseJsonLine(line, now()).captured)),
+          feed.event(oddLines.event(bytes, why, piece, (line) => parseJsonLine(line, now()).captured)),
       });
       await once(socket, 'connect', { signal });
       socket.on('data', (chunk: Buffer) => {

@@ -19,7 +19,7 @@ export function parseJsonLine(line: string, nowMs: number): { joined?: string; c
     received_at: formatTimestamp(nowMs),
     raw: line,
   };
-  const captured = { event, timeMs, identity: event.id ?? '', unsampled: !isMessage };
+  const captured = { event, timeMs, identity: event.id ?? '', unsampled: !isMessage, wireChars: line.length };
   return typeof joined === 'string' ? { joined, captured } : { captured };
 }
 

@@ -40,6 +40,7 @@ describe('an IRC line', () => {
     [':only.a.prefix', { type: 'raw' }],
   ])('%j becomes the right event', (line, members) => {
     expect(parse(line).event).toMatchObject(members);
+    expect(parse(line).wireChars).toBe(line.length);
     expect(rebuildIrcLine(parse(line).event)).toBe(line);
   });
 

@@ -66,7 +66,7 @@ export function parseIrcEvent(
   };
   if (event.type === 'raw' || rebuildIrcLine(event) !== line) event.raw = line;
   const ranked = !unsampled && event.type === undefined && view.isModerator(event.channel, nick);
-  return { event, timeMs, identity: id ?? '', unsampled: unsampled || ranked };
+  return { event, timeMs, identity: id ?? '', unsampled: unsampled || ranked, wireChars: line.length };
 }
 
 /** The exact line, without its line end, that an event of an IRC network was made of. */

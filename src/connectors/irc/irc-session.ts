@@ -16,7 +16,7 @@ import { type IrcNames, ircNames, modeChanges } from './irc-names.ts';
 import { joinRefusal } from './irc-refusals.ts';
 import { JoinThrottle } from './join-throttle.ts';
 import type { OddReason } from './line-splitter.ts';
-import { oddLine } from './odd-line.ts';
+import { OddLines } from './odd-lines.ts';
 
 export interface IrcSessionOptions {
   platform: string;
@@ -58,6 +58,7 @@ export class IrcSession {
   readonly #options: IrcSessionOptions;
   readonly #owner: IrcSessionOwner;
   readonly #joins: JoinThrottle;
+  readonly #oddLines = new OddLines();
   readonly #members = new ChannelMembers(() => this.#names);
   readonly #view: IrcView;
   readonly #nickServSpoke = Promise.withResolvers<void>();
@@ -160,7 +161,7 @@ export class IrcSession {
       const text = bytes.toString('utf8');
       this.#isProtocol(text, ircCommand(text));
     }
-    this.#owner.event(oddLine(bytes, reason, piece, (line) => this.parse(line, receivedAtMs)));
+    this.#owner.event(this.#oddLines.event(bytes, reason, piece, (line) => this.parse(line, receivedAtMs)));
   }
 
   /** A server that plays back at the join what was said before: only what can be told from what we have. */

@@ -129,7 +129,7 @@ function capture(
     received_at: formatTimestamp(receivedAtMs),
   };
   const unsampled = tags.mod === '1' || (badges?.some(isModeratorBadge) ?? false);
-  return { event, timeMs, identity: id, unsampled };
+  return { event, timeMs, identity: id, unsampled, wireChars: line.length };
 }
 
 export function isModeratorBadge(badge: string): boolean {

@@ -371,7 +371,8 @@ describe('the Twitch connector', () => {
     const [session] = twitch.connections();
     session!.sendBytes(Buffer.concat([invalid, Buffer.from('\r\n')]));
     session!.sendBytes(':tmi.twitch.tv NOVELTY #ann :what is this\r\n');
-    session!.sendBytes(`${'x'.repeat(70_000)}\r\n`);
+    const long = `:bob!bob@bob.tmi.twitch.tv PRIVMSG #ann :${'x'.repeat(140_000)}`;
+    session!.sendBytes(`${long}\r\n`);
     twitch.sayTo('ann', message('ann', 'goes on'));
     await waitFor('the rest', () => setup.context.sink.texts().includes('goes on'));
     const raw = setup.context.sink.events('raw');
@@ -382,8 +383,9 @@ describe('the Twitch connector', () => {
         .slice(2)
         .map(({ raw: text }) => text)
         .join(''),
-    ).toBe('x'.repeat(70_000));
-    expect(setup.context.parseFailures).toBe(4);
+    ).toBe(long);
+    expect(raw.slice(2).map(({ channel }) => channel)).toEqual(['ann', 'ann', 'ann']);
+    expect(setup.context.parseFailures).toBe(5);
   });
 
   it('ends at once when aborted, in whatever state', async () => {

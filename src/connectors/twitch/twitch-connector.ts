@@ -20,8 +20,7 @@ import type {
   ConnectorStatus,
 } from '../connector.ts';
 import { IrcConnection } from '../irc/irc-connection.ts';
-import type { OddReason } from '../irc/line-splitter.ts';
-import { oddLine } from '../irc/odd-line.ts';
+import { OddLines } from '../irc/odd-lines.ts';
 import { parseTags, prefixNick, splitIrcLine } from '../irc-line.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { GapFiller } from './gap-filler.ts';
@@ -167,11 +166,15 @@ export class TwitchConnector implements Connector {
   async #connect(linkId: string): Promise<IrcConnection> {
     const { registerTimeoutMs, capFallbackMs } = this.#timing;
     const { sink, now, log } = this.#context;
+    const oddLines = new OddLines();
     return new IrcConnection(
       { ...(await twitchLogin(this.#config, this.#random)), registerTimeoutMs, capFallbackMs, sink, now },
       {
         line: (line, command, receivedAtMs) => this.#line(linkId, line, command, receivedAtMs),
-        bytes: (bytes, reason, piece, receivedAtMs) => this.#bytes(bytes, reason, piece, receivedAtMs),
+        bytes: (bytes, reason, piece, receivedAtMs) => {
+          this.#context.parseFailure();
+          sink.push(oddLines.event(bytes, reason, piece, (line) => parseTwitchLine(line, receivedAtMs)));
+        },
         trouble: (error, line) => log.warn({ err: error, line }, 'protocol line not understood'),
       },
     );
@@ -226,11 +229,6 @@ export class TwitchConnector implements Connector {
     const captured = this.#parse(line, receivedAtMs);
     this.#ghosts.heard(captured.event.channel, receivedAtMs);
     this.#record(captured, linkId, line);
-  }
-
-  #bytes(bytes: Buffer, reason: OddReason, piece: number, receivedAtMs: number): void {
-    this.#context.parseFailure();
-    this.#context.sink.push(oddLine(bytes, reason, piece, (line) => parseTwitchLine(line, receivedAtMs)));
   }
 
   #parse(line: string, receivedAtMs: number): CapturedEvent {

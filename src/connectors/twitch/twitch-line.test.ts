@@ -37,6 +37,13 @@ describe('rebuilding', () => {
     );
   });
 
+  it('says of every line how long it is', () => {
+    for (const line of [...corpusLines(), ':tmi.twitch.tv NOVELTY #ann :x', '']) {
+      expect(parseTwitchLine(line, NOW).wireChars).toBe(line.length);
+      expect(parseAnyTwitchLine(line, NOW).wireChars).toBe(line.length);
+    }
+  });
+
   it.each(['\r', '\n', '\\'])('gives back a tag that contains a bare %j', (character) => {
     const line = `@a=${character}0;id=1 :bob!bob@bob.tmi.twitch.tv PRIVMSG #ann :hi`;
     expect(rebuilt(line)).toBe(line);

@@ -28,7 +28,7 @@ export function parseAnyTwitchLine(line: string, receivedAtMs: number, source?: 
   const captured = tags && understand(parts, tags, receivedAtMs, source);
   if (!captured) return rawEvent(line, parts, receivedAtMs, source);
   if (rebuildTwitchLine(captured.event) !== line) captured.event.raw = line;
-  return captured;
+  return { ...captured, wireChars: line.length };
 }
 
 type Tags = Record<string, string | true>;
@@ -221,7 +221,7 @@ function rawEvent(
     source,
     raw: line,
   };
-  return { event, timeMs: receivedAtMs, identity: '', unsampled: true };
+  return { event, timeMs: receivedAtMs, identity: '', unsampled: true, wireChars: line.length };
 }
 
 /** The login of `#login`, `*` for lines addressed to nobody's channel; undefined where the target is missing. */
