@@ -10,8 +10,9 @@
  *     tmp/         half-written compressions; emptied at every start
  *     state/       coverage of each channel
  */
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from './lib/make-directory.ts';
 
 export const SPOOL_DIRECTORIES = [
   'open',
@@ -32,7 +33,7 @@ export interface Spool {
 
 /** Creates what is missing. Throws the system's error where the directory cannot be written. */
 export async function openSpool(root: string): Promise<Spool> {
-  for (const directory of SPOOL_DIRECTORIES) await mkdir(join(root, directory), { recursive: true });
+  for (const directory of SPOOL_DIRECTORIES) await makeDirectory(join(root, directory));
   await syncDirectory(root);
   return {
     root,

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { makeDirectory } from '../lib/make-directory.ts';
 import { exampleConfigPath } from './package-info.ts';
 
 /** False where the file is there already and was left alone. */
 export async function writeExample(file: string, options: { overwrite: boolean }): Promise<boolean> {
-  await mkdir(dirname(resolve(file)), { recursive: true });
+  await makeDirectory(dirname(resolve(file)));
   try {
     await copyFile(exampleConfigPath(), file, options.overwrite ? 0 : constants.COPYFILE_EXCL);
     return true;

@@ -10,9 +10,10 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, opendir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, open, opendir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { ChatlogError, errorText } from '../lib/errors.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import { syncDirectory } from '../spool.ts';
 import { compareObject } from './compare-object.ts';
@@ -26,8 +27,8 @@ const COPY_CHUNK_BYTES = 256 * 1024;
 /** Creates the directory where it is missing. Throws the system's error where it cannot be written. */
 export async function createDirectoryObjectStore(root: string): Promise<ObjectStore> {
   const absolute = resolve(root);
-  await mkdir(join(absolute, HIDDEN, 'meta'), { recursive: true });
-  await mkdir(join(absolute, HIDDEN, 'tmp'), { recursive: true });
+  await makeDirectory(join(absolute, HIDDEN, 'meta'));
+  await makeDirectory(join(absolute, HIDDEN, 'tmp'));
   return new DirectoryObjectStore(absolute);
 }
 
@@ -50,7 +51,7 @@ class DirectoryObjectStore implements ObjectStore {
         await syncUpTo(this.#root, dirname(path));
         return 'created';
       }
-      await makeDirectory(this.#root, dirname(path));
+      await makeDurableDirectory(this.#root, dirname(path));
       await this.#writeDescription(key, body);
       try {
         await this.#create(path, body, signal);
@@ -152,7 +153,7 @@ class DirectoryObjectStore implements ObjectStore {
   async #writeDescription(key: string, body: ObjectBody): Promise<void> {
     const path = this.#descriptionPath(key);
     const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
-    await makeDirectory(this.#root, dirname(path));
+    await makeDurableDirectory(this.#root, dirname(path));
     await writeSynced(temporary, `${JSON.stringify(toMetadata(body.description))}\n`);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
@@ -283,8 +284,8 @@ async function syncFile(path: string): Promise<void> {
 }
 
 /** Like `mkdir -p`, with every directory that was made durable in its parent. */
-async function makeDirectory(root: string, path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+async function makeDurableDirectory(root: string, path: string): Promise<void> {
+  const first = await makeDirectory(path);
   if (first === undefined) return;
   for (let made = path; made.length >= first.length && made !== root; made = dirname(made)) {
     await syncDirectory(dirname(made));
