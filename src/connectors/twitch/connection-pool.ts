@@ -14,6 +14,8 @@ export interface ConnectionPoolOptions extends SlotOptions {
   connectIntervalMs: number;
   /** Makes a connection, not opened yet. `linkId` is what the lines it delivers are known by. */
   connect(linkId: string): Promise<IrcConnection>;
+  /** Whether a channel is still delivered there, be its home where it may. */
+  isLive(slot: Slot): boolean;
 }
 
 export class ConnectionPool {
@@ -51,28 +53,34 @@ export class ConnectionPool {
 
   /** The slot of a channel; one is found, or made, for a channel that has none. */
   place(channel: string): Slot {
-    return this.#home.get(channel) ?? this.#settle(channel, undefined);
+    return this.#home.get(channel) ?? this.#findHome(channel, undefined);
   }
 
   /** Gives the channel a home in another slot than now. */
   move(channel: string): Slot {
-    const old = this.#home.get(channel);
-    old?.channels.delete(channel);
-    return this.#settle(channel, old);
+    return this.#findHome(channel, this.#home.get(channel));
   }
 
-  /** The channel needs no place any more; a slot without channels is closed. */
+  /** Gives the channel its home in this slot, where it is delivered. */
+  settle(channel: string, slot: Slot): void {
+    this.remove(channel);
+    slot.channels.add(channel);
+    this.#home.set(channel, slot);
+  }
+
+  /** The channel needs no place any more. */
   remove(channel: string): void {
-    const slot = this.#home.get(channel);
+    this.#home.get(channel)?.channels.delete(channel);
     this.#home.delete(channel);
-    slot?.channels.delete(channel);
-    if (slot) this.closeIfEmpty(slot);
   }
 
-  closeIfEmpty(slot: Slot): void {
-    if (slot.channels.size > 0) return;
-    this.#slots.delete(slot);
-    slot.stop();
+  /** Closes the slots that are nobody's home and deliver nothing. */
+  closeUnused(): void {
+    for (const slot of this.#slots) {
+      if (slot.channels.size > 0 || this.#options.isLive(slot)) continue;
+      this.#slots.delete(slot);
+      slot.stop();
+    }
   }
 
   slotOf(channel: string): Slot | undefined {
@@ -83,7 +91,7 @@ export class ConnectionPool {
     return [...this.#slots].map((slot) => slot.status());
   }
 
-  #settle(channel: string, except: Slot | undefined): Slot {
+  #findHome(channel: string, except: Slot | undefined): Slot {
     let slot = [...this.#slots].find(
       (each) => each !== except && each.channels.size < this.#options.channelsPerConnection,
     );
@@ -92,8 +100,7 @@ export class ConnectionPool {
       this.#slots.add(slot);
       if (this.#signal) this.#run(slot, this.#signal);
     }
-    slot.channels.add(channel);
-    this.#home.set(channel, slot);
+    this.settle(channel, slot);
     return slot;
   }
 

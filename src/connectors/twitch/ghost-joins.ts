@@ -12,22 +12,25 @@ export interface GhostJoinsOptions extends SilenceOptions {
   filler: GapFiller;
   /** Until when the channel's feed is known to be alive; undefined where it is not. */
   heardAtMs(channel: string): (() => number) | undefined;
+  monotonicMs?: () => number;
 }
 
 export class GhostJoins {
   readonly #options: GhostJoinsOptions;
   readonly #silence: SilenceWatch;
+  readonly #monotonicMs: () => number;
   /** Channels under suspicion, and when they were last heard, ms since the epoch. */
   readonly #suspected = new Map<string, number>();
 
   constructor(options: GhostJoinsOptions) {
     this.#options = options;
     this.#silence = new SilenceWatch(options);
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
   }
 
   /** The channel's feed begins. */
   joined(channel: string): void {
-    this.#silence.add(channel);
+    this.#silence.add(channel, this.#monotonicMs());
   }
 
   removed(channel: string): void {
@@ -35,14 +38,20 @@ export class GhostJoins {
     this.#suspected.delete(channel);
   }
 
-  /** A line of the channel came. */
-  heard(channel: string, nowMs: number): void {
-    this.#silence.heard(channel, nowMs);
+  /** A line of the channel came, at this time since the epoch. */
+  heard(channel: string, receivedAtMs: number): void {
+    this.#silence.heard(channel, this.#monotonicMs(), receivedAtMs);
   }
 
   /** Channels to be moved now. */
   suspects(): string[] {
-    const channels = this.#silence.suspects(this.#options.context.now());
+    const nowMs = this.#monotonicMs();
+    if (this.#options.context.sink.full) {
+      // Nothing is read then.
+      this.#silence.deaf(nowMs);
+      return [];
+    }
+    const channels = this.#silence.suspects(nowMs);
     for (const channel of channels) this.#suspected.set(channel, this.#silence.heardAtMs(channel));
     return channels;
   }

@@ -2,8 +2,13 @@
  * Finds channels that fell silent against their own habit. Twitch sometimes stops delivering a channel on a
  * connection that is otherwise alive ("ghost join"); nothing tells it from a chat that ended, except to ask again.
  * A channel that was asked about in vain is left alone for twice as long each time, until it speaks.
+ *
+ * Silence is measured by a monotonic clock: the wall clock may jump, and no channel fell silent then.
  */
 interface Habit {
+  /** When it spoke last, or its feed began; monotonic. */
+  quietSinceMs: number;
+  /** When it spoke last, ms since the epoch: only told, never measured by. */
   heardAtMs: number;
   /** Moving mean of the time between two lines. */
   meanMs: number;
@@ -33,11 +38,11 @@ export class SilenceWatch {
     this.#options = options;
   }
 
-  /** The channel's feed begins. */
-  add(channel: string): void {
-    if (!this.#habits.has(channel)) {
-      this.#habits.set(channel, { heardAtMs: 0, meanMs: 0, lines: 0, suspected: 0 });
-    }
+  /** The channel's feed begins, perhaps once more: silence counts from here on. */
+  add(channel: string, nowMs: number): void {
+    const habit = this.#habits.get(channel);
+    if (habit) habit.quietSinceMs = nowMs;
+    else this.#habits.set(channel, { quietSinceMs: nowMs, heardAtMs: 0, meanMs: 0, lines: 0, suspected: 0 });
   }
 
   remove(channel: string): void {
@@ -49,15 +54,21 @@ export class SilenceWatch {
     return this.#habits.get(channel)?.heardAtMs ?? 0;
   }
 
-  /** A line of the channel came. Called for every line: no allocation. */
-  heard(channel: string, nowMs: number): void {
+  /** Nothing was listened to until now, whoever spoke. */
+  deaf(nowMs: number): void {
+    for (const habit of this.#habits.values()) habit.quietSinceMs = nowMs;
+  }
+
+  /** A line of the channel came, at `receivedAtMs` since the epoch. Called for every line: no allocation. */
+  heard(channel: string, nowMs: number, receivedAtMs: number): void {
     const habit = this.#habits.get(channel);
     if (!habit) return;
     if (habit.lines > 0) {
-      const intervalMs = nowMs - habit.heardAtMs;
+      const intervalMs = nowMs - habit.quietSinceMs;
       habit.meanMs += (intervalMs - habit.meanMs) * (habit.lines === 1 ? 1 : WEIGHT);
     }
-    habit.heardAtMs = nowMs;
+    habit.quietSinceMs = nowMs;
+    habit.heardAtMs = receivedAtMs;
     habit.lines++;
     habit.suspected = 0;
   }
@@ -69,7 +80,7 @@ export class SilenceWatch {
       if (habit.lines < LINES_MIN) continue;
       const toleratedMs =
         Math.max(this.#options.minSilenceMs, this.#options.intervals * habit.meanMs) * 2 ** habit.suspected;
-      if (nowMs - habit.heardAtMs < toleratedMs) continue;
+      if (nowMs - habit.quietSinceMs < toleratedMs) continue;
       habit.suspected = Math.min(habit.suspected + 1, SUSPECTED_MAX);
       suspects.push(channel);
     }

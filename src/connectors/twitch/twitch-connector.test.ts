@@ -321,6 +321,29 @@ describe('the Twitch connector', () => {
     expect(states(setup)).toEqual({ ann: 'joined', bob: 'joined' });
   });
 
+  it.each(['not confirmed', 'refused'])('stays where it is delivered when its move is %s', async (how) => {
+    await using twitch = await startTwitchServer({ tls: false });
+    const setup = setUp(twitch, { join_timeout_seconds: 0.4 }, { ghostMinSilenceMs: 400, ghostIntervals: 3 });
+    setup.connector.setChannels([{ name: 'ann' }, { name: 'bob' }]);
+    await using _ = runConnector(setup.connector);
+    await waitFor('the joins', () => setup.context.coverage.closed.length === 2);
+    if (how === 'refused') twitch.refusals.set('ann', 'banned');
+    else twitch.faults.ignoreJoins = true;
+    for (let n = 0; n < 6; n++) twitch.sayTo('ann', message('ann', `habit ${n}`));
+    const received = (command: string) =>
+      twitch.received.some(({ connection, line }) => connection === 2 && line === `${command} #ann`);
+    await waitFor('the move', () => received('JOIN'));
+    // Nobody's home is on the first connection now, and yet it must stay.
+    setup.connector.setChannels([{ name: 'ann' }]);
+    await waitFor('the end of the move', () => received('PART'));
+    await waitFor('one connection', () => setup.connector.status().connections.length === 1);
+    expect(twitch.sayTo('ann', message('ann', 'still here'))).toBe(1);
+    await waitFor('the line', () => setup.context.sink.texts().includes('still here'));
+    expect(states(setup)).toEqual({ ann: 'joined' });
+    expect(setup.context.coverage.lostCauses).toEqual([]);
+    expect(twitch.connections().some(({ id }) => id === 1)).toBe(true);
+  });
+
   it('shows a refused login as such and tries it again later only', async () => {
     await using twitch = await startTwitchServer({ tls: false, accounts: { ann: 'right' } });
     const setup = setUp(twitch, { username: 'ann', oauth: 'oauth:wrong' });

@@ -87,6 +87,7 @@ export class TwitchConnector implements Connector {
       backoff,
       overlapMaxMs: this.#timing.overlapMaxMs,
       connect: (linkId) => this.#connect(linkId),
+      isLive: (slot) => this.#isLive(slot),
       up: (link, slot) => this.#up(link, slot),
       down: (link, slot, cause) => this.#down(link, slot, cause),
       log: context.log,
@@ -149,6 +150,7 @@ export class TwitchConnector implements Connector {
       this.#pool.remove(name);
     }
     for (const { name } of added) this.#enqueue(name);
+    this.#pool.closeUnused();
   }
 
   status(): ConnectorStatus {
@@ -292,7 +294,6 @@ export class TwitchConnector implements Connector {
     const now = this.#links.get(linkId);
     if (now?.slot === old.slot) this.#retireIfEmpty(old.link, old.slot);
     else old.link.connection.send(`PART #${channel}`);
-    this.#pool.closeIfEmpty(old.slot);
     const silentSinceMs = this.#ghosts.moved(channel);
     if (silentSinceMs === undefined) return;
     this.#work.begin(channel, (signal) => this.#ghosts.recover(channel, silentSinceMs, signal));
@@ -310,7 +311,10 @@ export class TwitchConnector implements Connector {
     const refusal = typeof msgId === 'string' ? refusalOf(msgId, params[1] ?? '') : undefined;
     const channel = channelOf(params[0]);
     if (!refusal || !this.#table.apply(channel, { event: 'refused', on: linkId, ...refusal })) return;
-    if (this.#table.get(channel)?.feed.state !== refusal.as) return;
+    if (this.#table.get(channel)?.feed.state !== refusal.as) {
+      this.#stayIfLive(channel, linkId);
+      return;
+    }
     this.#context.log.warn({ channel, state: refusal.as, reason: refusal.reason }, 'channel refused');
     this.#ghosts.removed(channel);
     this.#pool.remove(channel);
@@ -321,13 +325,34 @@ export class TwitchConnector implements Connector {
     for (const { name, feed } of this.#table.overdue(timeoutMs)) {
       const on = pendingOn(feed);
       const reason = `no confirmation within ${timeoutMs / 1000} s: the channel may not exist`;
-      if (on !== undefined) this.#table.apply(name, { event: 'unconfirmed', on, reason });
+      if (on === undefined || !this.#table.apply(name, { event: 'unconfirmed', on, reason })) continue;
+      this.#stayIfLive(name, on);
     }
     for (const { name } of this.#table.due()) {
       this.#table.apply(name, { event: 'due' });
       this.#enqueue(name);
     }
     for (const channel of this.#ghosts.suspects()) this.#suspect(channel);
+    this.#pool.closeUnused();
+  }
+
+  /** A second JOIN came to nothing while the first connection delivers: the channel stays there. */
+  #stayIfLive(name: string, notOn: string): void {
+    const live = liveOn(this.#table.get(name)?.feed ?? { state: 'queued' });
+    const home = live === undefined ? undefined : this.#links.get(live)?.slot;
+    if (!home) return;
+    // It may be confirmed yet, and would be delivered twice from then on.
+    this.#links.get(notOn)?.link.connection.send(`PART #${name}`);
+    this.#ghosts.moved(name);
+    this.#pool.settle(name, home);
+  }
+
+  #isLive(slot: Slot): boolean {
+    for (const { feed } of this.#table.values()) {
+      const live = liveOn(feed);
+      if (live !== undefined && this.#links.get(live)?.slot === slot) return true;
+    }
+    return false;
   }
 
   /** A channel fell silent against its habit: joined elsewhere first, then parted here. */
