@@ -105,6 +105,14 @@ describe('segment files and keys', () => {
     'twitch_../x_20261121_1300.jsonl',
     'twitch_X_20261121_1300.jsonl',
     'twitch_x_20261121_2560.jsonl',
+    'twitch_.._20261121_1300.jsonl',
+    '.._x_20261121_1300.jsonl',
+    'twitch_._20261121_1300.jsonl.zst',
+    'twitch_.chatlog_20261121_1300.jsonl',
+    'twitch_con_20261121_1300.jsonl',
+    'twitch_%61_20261121_1300.jsonl',
+    'twitch_%FF_20261121_1300.jsonl',
+    `twitch_..%%${'0'.repeat(32)}_20261121_1300.jsonl`,
   ])('know that %j is not a segment', (file) => {
     expect(parseSegmentFile(file)).toBeUndefined();
     expect(objectKey(file)).toBeUndefined();

@@ -44,6 +44,13 @@ export function decodeName(encoded: string): string | undefined {
   return name !== undefined && encodeName(name) === encoded ? name : undefined;
 }
 
+/** Whether {@link encodeName} could have made it; what it could not (`..`) is no part of a path. */
+function isEncodedName(encoded: string): boolean {
+  if (decodeName(encoded) !== undefined) return true;
+  const isCut = /^(?:[a-z0-9_%A-F-][a-z0-9._%A-F-]*)?%%[0-9a-f]{32}$/.test(encoded);
+  return isCut && encoded.length <= ENCODED_MAX && !RESERVED_ON_WINDOWS.test(encoded);
+}
+
 /** One segment's name in its parts; `platform` and `channel` in their encoded form. */
 export interface SegmentName {
   platform: string;
@@ -75,6 +82,7 @@ export function parseSegmentFile(file: string): (SegmentName & { compression: Co
   if (Number.isNaN(startMs)) return undefined;
   const compression = extension === '.gz' ? 'gzip' : extension === '.zst' ? 'zstd' : 'none';
   const name = { platform: platform!.replaceAll('%5F', '_'), channel: channel!, startMs, suffix: suffix! };
+  if (!isEncodedName(name.platform) || !isEncodedName(name.channel)) return undefined;
   return segmentFile(name, compression) === file ? { ...name, compression } : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** Answers of the recent-messages service as its enemies would give them: the gap is closed once, and nothing throws. */
 import fc, { type Arbitrary } from 'fast-check';
 import type { Gap } from '../../src/connectors/connector.ts';
-import { fakeContext } from '../../src/connectors/testing/fakes.ts';
+import { FakeCoverage, fakeContext } from '../../src/connectors/testing/fakes.ts';
 import { GapFiller } from '../../src/connectors/twitch/gap-filler.ts';
 import { RecentMessagesClient } from '../../src/connectors/twitch/recent-messages.ts';
 import { twitchLine } from '../support/arbitrary-lines.ts';
@@ -10,6 +10,8 @@ import type { FuzzProperty } from './property.ts';
 
 const CHANNEL = 'ann';
 const NOW = Date.parse('2026-11-21T13:00:00.000Z');
+/** So that whatever time a line says lies in the gap. */
+const WANTED_SINCE = Date.UTC(1990, 0, 1);
 const never = new AbortController().signal;
 
 const entry = fc.oneof(
@@ -60,17 +62,20 @@ export const historyAnswers: FuzzProperty = {
     let lines = 0;
     await fc.assert(
       fc.asyncProperty(answer, async ({ body: text, status, retryAfter }) => {
-        const context = { ...fakeContext(), now: () => NOW };
+        let nowMs = WANTED_SINCE;
+        const coverage = new FakeCoverage(() => nowMs);
+        const context = { ...fakeContext(), coverage, now: () => nowMs };
         const client = new RecentMessagesClient({
           url: 'http://127.0.0.1/none',
           fetch: async () =>
             new Response(text, { status, headers: retryAfter === '' ? {} : { 'retry-after': retryAfter } }),
           ...{ spacingMs: 0, attempts: 2, retryMinMs: 0.1, retryMaxMs: 0.2 },
         });
-        context.coverage.wanted(CHANNEL);
-        const gap: Gap = context.coverage.live(CHANNEL, () => NOW)!;
+        coverage.wanted(CHANNEL);
+        nowMs = NOW;
+        const gap: Gap = coverage.live(CHANNEL, () => NOW)!;
         await new GapFiller(context, client).fill(gap, never);
-        const { closed } = context.coverage;
+        const { closed } = coverage;
         holds(closed.length === 1, 'the gap is closed exactly once');
         holds(closed[0]!.filled === context.sink.pushed.length, 'what was filled is counted');
         for (const { event } of context.sink.pushed) {
@@ -81,6 +86,7 @@ export const historyAnswers: FuzzProperty = {
       }),
       options,
     );
+    holds(lines > 0, 'some of them bring lines');
     return `${options.numRuns} answers, ${lines} lines`;
   },
 };

@@ -12,28 +12,18 @@ import type { FuzzProperty } from './property.ts';
 
 const never = new AbortController().signal;
 
-const almostOurs = fc.string({
-  unit: fc.constantFrom(
-    ...[
-      'twitch',
-      '_',
-      'x',
-      '20261121',
-      '1300',
-      '99999999',
-      '-2',
-      '-',
-      '.jsonl',
-      '.gz',
-      '.zst',
-      '%5F',
-      '%',
-      '.',
-      '%2F',
-    ],
-  ),
-  maxLength: 12,
-});
+/** Mostly a segment's name; each part may be what it must not be. */
+const almostOurs = fc
+  .tuple(
+    fc.constantFrom('twitch', 'twitch', 'irc-libera', '%5F', 'Twitch', ''),
+    fc.constantFrom('_', '_', '_', '-', ''),
+    fc.constantFrom('x', 'a_b', '%2E', '%%', '%00', '..', `${'y'.repeat(86)}%%${'0'.repeat(32)}`, 'é', '%2e'),
+    fc.constantFrom('_20261121', '_20261121', '_20000229', '_20010229', '_99999999', '_00000101', '_2026'),
+    fc.constantFrom('_1300', '_1300', '_2359', '_2400', '_0060', '_', ''),
+    fc.constantFrom('', '', '-2', '-r2-1f9a03c4', '--', '-A', '-../x'),
+    fc.constantFrom('.jsonl', '.jsonl.gz', '.jsonl.zst', '.jsonl.', '.jsonl.gz.zst', '.JSONL', ''),
+  )
+  .map((parts) => parts.join(''));
 const fileName = fc.oneof(
   { weight: 4, arbitrary: almostOurs },
   { weight: 1, arbitrary: fc.constantFrom(...HOSTILE_NAMES) },
@@ -56,6 +46,7 @@ export const segmentNames: FuzzProperty = {
       }),
       options,
     );
+    holds(segments > 0, 'some of them are segments');
     return `${options.numRuns} names, ${segments} of segments`;
   },
 };
