@@ -70,7 +70,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   // First of all: as a container's first process, one that does not listen yet ignores SIGTERM.
   const removeSignals = onSignals({
     stop: (signal) => {
-      log.info({ signal }, 'stopping: a second signal ends at once');
+      log.info({ signal }, 'stopping; a second signal would end it at once');
       stopped.resolve(0);
     },
     reload: () => {
@@ -139,7 +139,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     now: clock.now,
   });
   const connectors = await (options.createConnectors ?? createConnectors)(config, contextFor);
-  setChannels(connectors, config);
+  setChannels(connectors, config, log);
 
   let configProblem: string | undefined;
   let redact = textRedactor(loaded.secrets);
@@ -165,6 +165,12 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const stopRecorder = new AbortController();
   const runFile = new RunFile(spool, version);
   const metrics = createMetrics({ status, records: () => recorder.channels });
+
+  const announce = (url: string | null) =>
+    runFile
+      .write(url)
+      .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot write state/run.json'));
+  await announce(null);
 
   let current = loaded;
   await using watcher = watchConfig({
@@ -223,9 +229,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
           log,
           onListening: (url) => {
             log.info({ url }, `listening on ${url}`);
-            void runFile
-              .write(url)
-              .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot write state/run.json'));
+            void announce(url);
           },
         },
         stopSources.signal,
@@ -276,11 +280,13 @@ export async function runService(options: ServiceOptions): Promise<number> {
   return exitCode;
 }
 
-function setChannels(connectors: readonly Connector[], config: Config): void {
+function setChannels(connectors: readonly Connector[], config: Config, log: AppLogger): void {
   const platforms = resolveChannels(config);
+  const channels = [...platforms.values()].flat().filter(({ enabled }) => enabled);
+  if (channels.length === 0) log.warn({}, 'no channels are configured: nothing is recorded');
   for (const connector of connectors) {
-    const channels = platforms.get(connector.platform) ?? [];
-    connector.setChannels(channels.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key })));
+    const own = platforms.get(connector.platform) ?? [];
+    connector.setChannels(own.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key })));
   }
 }
 
@@ -291,7 +297,7 @@ function applyConfig(
 ): void {
   const diff = diffConfig(before, after);
   if (diff.recordingChanged || diff.channelsChanged) recorder.setPolicies(recordingPolicies(after));
-  if (diff.channelsChanged) setChannels(connectors, after);
+  if (diff.channelsChanged) setChannels(connectors, after, log);
   // Whoever changes the level sees what became of the change, whichever level it was and is.
   if (diff.logLevelChanged) log.setLevel('info');
   log.info({ ...diff }, 'the configuration has changed and is in effect');
@@ -336,7 +342,8 @@ class RunFile {
     this.#version = version;
   }
 
-  async write(url: string): Promise<void> {
+  /** `null`: it runs, and its HTTP server does not listen (yet). */
+  async write(url: string | null): Promise<void> {
     const content = { pid: process.pid, url, startedAt: new Date().toISOString(), version: this.#version };
     await writeFile(`${this.#path}.tmp`, `${JSON.stringify(content)}\n`);
     await rename(`${this.#path}.tmp`, this.#path);

@@ -4,7 +4,7 @@
  *
  *     GET /health        every component, 503 where one is not well
  *     GET /health/live   the process turns
- *     GET /health/ready  it records and uploads
+ *     GET /health/ready  disk and uploads work
  *     GET /status        the whole report, as `chatlog status` shows it
  *     GET /metrics       Prometheus
  */

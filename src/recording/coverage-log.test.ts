@@ -139,7 +139,11 @@ describe('CoverageLog', () => {
     coverage.lost('x', T0 + 12_000, 'lost again');
     coverage.closeGap(first, 'complete', 0);
     run.nowMs = T0 + 20_000;
-    expect(coverage.live('x', () => run.nowMs)).toMatchObject({ fromMs: T0, toMs: T0 + 20_000 });
+    expect(coverage.live('x', () => run.nowMs)).toMatchObject({
+      fromMs: T0,
+      toMs: T0 + 20_000,
+      cause: 'joining; then lost again',
+    });
     expect(lines()).toEqual([]);
   });
 

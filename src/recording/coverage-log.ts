@@ -32,6 +32,9 @@ const CHANGE_CHECKPOINT_MS = 250;
 /** A checkpoint is taken to be late by as much. */
 const FLUSH_MAX_MS = 2_000;
 
+/** Causes of outages in a row are put together up to about this length. */
+const CAUSE_CHARS_MAX = 200;
+
 /** Gaps shorter than this are not worth a line: the feed's own delays are as long. */
 const GAP_MIN_MS = 1_000;
 
@@ -269,6 +272,8 @@ export class CoverageLog {
     if (entry.gap) {
       // The feed went before its last gap was filled: one gap, from the older start on.
       entry.gap = undefined;
+      if (!entry.cause.includes(cause) && entry.cause.length < CAUSE_CHARS_MAX)
+        entry.cause += `; then ${cause}`;
       return;
     }
     entry.throughMs = Math.min(Math.max(entry.throughMs, heardAtMs), this.#options.now());

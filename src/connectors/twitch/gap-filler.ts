@@ -14,6 +14,7 @@ import { parseTwitchLine } from './twitch-line.ts';
 export const MARGIN_MS = 60_000;
 
 const PORTION = 100;
+const WORTH_TELLING_MS = 1_000;
 
 /** Where the lines come from; {@link RecentMessagesClient} or, in tests, anything like it. */
 export interface ChannelHistory {
@@ -48,7 +49,8 @@ export class GapFiller {
       filled,
       reason,
     };
-    if (outcome === 'failed') log.warn(fields, 'gap could not be filled');
+    // What is too short for a line of the archive is too short for an alarm.
+    if (outcome === 'failed' && fields.gapMs >= WORTH_TELLING_MS) log.warn(fields, 'gap could not be filled');
     else log.debug(fields, 'gap filled');
   }
 

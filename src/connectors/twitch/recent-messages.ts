@@ -69,7 +69,7 @@ export class RecentMessagesClient {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Unavailable) return { outcome: 'unavailable', reason: error.message };
-        if (attempt >= attempts) return { outcome: 'failed', reason: errorText(error) };
+        if (attempt >= attempts) return { outcome: 'failed', reason: errorText(fetchCause(error)) };
         const waitMs = Math.max(backoff.nextMs(), error instanceof TryLater ? error.waitMs : 0);
         await sleepFor(waitMs, undefined, { signal });
       }
@@ -160,4 +160,9 @@ async function boundedText(response: Response): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** What stands behind fetch's own `fetch failed`: the name that is unknown, the connection that was refused. */
+function fetchCause(error: unknown): unknown {
+  return error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
 }
