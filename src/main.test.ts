@@ -122,11 +122,33 @@ describe('chatlog channels', () => {
     await writeFile(file, FILE);
     expect(await chatlog(directory, 'channels', 'add', 'forsen', 'a b', 'xqc')).toBe(2);
     expect(terminal.stderr).toContain('"a b" should be a Twitch login');
-    expect(terminal.stderr).toContain('"xqc" is there already');
     expect(await chatlog(directory, 'channels', 'set', 'xqc', 'sampling_rate=2', 'presense=true')).toBe(2);
     expect(terminal.stderr).toContain('sampling_rate: found "2", should be a number from 0 to 1');
     expect(terminal.stderr).toContain('unknown setting "presense"; did you mean "presence"?');
     expect(await readFile(file, 'utf8')).toBe(FILE);
+  });
+
+  it('adds what is new beside what is there already', async () => {
+    await using directory = await tempDir('cli');
+    const file = directory.join('config.yaml');
+    await writeFile(file, FILE);
+    expect(await chatlog(directory, 'channels', 'add', 'xqc', 'newone')).toBe(0);
+    expect(terminal.stdout).toContain('"xqc" is there already');
+    expect(terminal.stdout).toContain('added newone (twitch)');
+    const after = FILE.replace('# first\n', '# first\n    - newone\n');
+    expect(await readFile(file, 'utf8')).toBe(after);
+    expect(await chatlog(directory, 'channels', 'add', 'xqc')).toBe(0);
+    expect(terminal.stdout).toContain('"xqc" is there already');
+    expect(terminal.stdout).not.toContain('added');
+    expect(await readFile(file, 'utf8')).toBe(after);
+  });
+
+  it('removes a channel however often it is named', async () => {
+    await using directory = await tempDir('cli');
+    const file = directory.join('config.yaml');
+    await writeFile(file, 'twitch:\n  channels: [xqc, XQC, a, "#xqc"]\n');
+    expect(await chatlog(directory, 'channels', 'remove', 'xqc')).toBe(0);
+    expect(await readFile(file, 'utf8')).toBe('twitch:\n  channels: [a]\n');
   });
 
   it('edits a file whose environment is not here, and says so', async () => {

@@ -61,10 +61,14 @@ function channelTable(channels: readonly EffectiveChannel[], terminal: Terminal)
   return table(terminal, ['PLATFORM', 'CHANNEL', 'ENABLED', 'KEPT', 'RETENTION', 'PRESENCE'], rows);
 }
 
-/** `chatlog channels add`. */
+/** `chatlog channels add`. What is there already is no error. */
 export function addChannels(names: readonly string[], options: Options, terminal: Terminal): Promise<number> {
   const edits = names.map((name): ChannelEdit => ({ action: 'add', name }));
-  return edit(edits, options, `added ${names.join(', ')}`, terminal);
+  return edit(edits, options, (done) => `added ${namesOf(done)}`, terminal);
+}
+
+function namesOf(edits: readonly ChannelEdit[]): string {
+  return edits.map(({ name }) => name).join(', ');
 }
 
 /** `chatlog channels remove`. */
@@ -74,7 +78,7 @@ export function removeChannels(
   terminal: Terminal,
 ): Promise<number> {
   const edits = names.map((name): ChannelEdit => ({ action: 'remove', name }));
-  return edit(edits, options, `removed ${names.join(', ')}`, terminal);
+  return edit(edits, options, (done) => `removed ${namesOf(done)}`, terminal);
 }
 
 /** `chatlog channels set NAME key=value...`. */
@@ -93,14 +97,14 @@ export async function setChannel(
   const edits = parsed.flatMap((setting): ChannelEdit[] =>
     setting.ok ? [{ action: 'set', name, key: setting.key, value: setting.value }] : [],
   );
-  return edit(edits, options, `${name}: ${settings.join(', ')}`, terminal);
+  return edit(edits, options, () => `${name}: ${settings.join(', ')}`, terminal);
 }
 
-/** All edits or none. */
+/** All edits or none; `said` puts into words what was done. */
 async function edit(
   edits: readonly ChannelEdit[],
   options: Options,
-  done: string,
+  said: (done: readonly ChannelEdit[]) => string,
   terminal: Terminal,
 ): Promise<number> {
   const { config: file, platform } = options;
@@ -117,10 +121,15 @@ async function edit(
     return EXIT.usage;
   }
   let text = before;
+  const done: ChannelEdit[] = [];
+  const already: string[] = [];
   const refused: string[] = [];
   for (const change of edits) {
     const result = editChannels(text, platform, change);
-    if (result.ok) text = result.text;
+    if (result.ok) {
+      text = result.text;
+      done.push(change);
+    } else if (result.already) already.push(result.problem);
     else refused.push(result.problem);
   }
   if (refused.length > 0) {
@@ -128,7 +137,9 @@ async function edit(
     terminal.err('Nothing was changed.');
     return EXIT.usage;
   }
-  return save(file, before, text, `${escapeControl(done)} (${platform})`, terminal);
+  for (const note of already) terminal.out(`${file}: ${escapeControl(note)}`);
+  if (done.length === 0) return EXIT.ok;
+  return save(file, before, text, `${escapeControl(said(done))} (${platform})`, terminal);
 }
 
 async function save(

@@ -153,6 +153,23 @@ it.each([
   );
 });
 
+it.each([
+  ['[xqc, a, XQC, "#xqc"]', '[a]'],
+  ['[xqc, XQC, "#xqc"]', '[]'],
+  ['\n    - xqc\n    - a # c\n    - name: XQC\n      presence: true\n    - "#xqc"', '\n    - a # c'],
+])('removes every entry of a channel that %j names several times', (before, after) => {
+  const file = (list: string) => `twitch:\n  channels: ${list}\n  port: 1\n`;
+  expect(edited(file(before), remove('xqc'))).toBe(file(after));
+});
+
+it.each([
+  ['[xqc, a, {name: XQC}]', '[{name: xqc, enabled: true}, a, {name: XQC, enabled: true}]'],
+  ['\n    - xqc\n    - XQC', '\n    - name: xqc\n      enabled: true\n    - name: XQC\n      enabled: true'],
+])('sets every entry of a channel that %j names several times', (before, after) => {
+  const file = (list: string) => `twitch:\n  channels: ${list}\n`;
+  expect(edited(file(before), set('xqc', 'enabled', true))).toBe(file(after));
+});
+
 describe('a channel of an IRC network', () => {
   const file = 'irc:\n  libera: {host: a, nick: b}\n  oftc:\n    host: a\n    nick: b\n';
 

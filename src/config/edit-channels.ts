@@ -20,9 +20,13 @@ export type ChannelEdit =
   /** `undefined` takes the setting out, back to the default. */
   | { action: 'set'; name: string; key: SettingKey; value: SettingValue | undefined };
 
-export type EditResult = { ok: true; text: string } | { ok: false; problem: string };
+/** `already`: an addition of what is there. */
+export type EditResult = { ok: true; text: string } | { ok: false; problem: string; already?: true };
 
-/** `platform` is `twitch` or `irc-<network>`. A channel that is there already (add) or not (remove, set) is a problem. */
+/**
+ * `platform` is `twitch` or `irc-<network>`. A channel that is there already (add) or not (remove, set) is a problem;
+ * one that is named several times (`xqc` and `#XQC`) is removed or set in all of its entries.
+ */
 export function editChannels(text: string, platform: string, edit: ChannelEdit): EditResult {
   const { doc, problems } = parseYaml('line', text, { keepSourceTokens: true });
   if (!doc || problems.length > 0) {
@@ -34,10 +38,13 @@ export function editChannels(text: string, platform: string, edit: ChannelEdit):
   try {
     return { ok: true, text: edited(text, doc, platform, { ...edit, name: name.name }) };
   } catch (error) {
+    if (error instanceof AlreadyThere) return { ok: false, problem: error.message, already: true };
     if (error instanceof EditRefusal) return { ok: false, problem: error.message };
     throw error;
   }
 }
+
+class AlreadyThere extends EditRefusal {}
 
 function edited(text: string, doc: Document.Parsed, platform: string, edit: ChannelEdit): string {
   const { contents } = doc;
@@ -50,16 +57,22 @@ function edited(text: string, doc: Document.Parsed, platform: string, edit: Chan
   splicer.list();
   const expected = plainValues(doc);
   const section = plainSection(expected, path, edit);
-  applyToValues(section, platform, edit, splicer);
+  const left = applyToValues(section, platform, edit, splicer);
   const result = splicer.source.result();
   const after = parseDocument(result, { prettyErrors: false, logLevel: 'error' });
   if (after.errors.length > 0 || !isDeepStrictEqual(plainValues(after), expected)) {
-    throw new EditRefusal(
-      'this layout (anchors, tags, explicit keys?) cannot be edited safely; edit it by hand',
-    );
+    throw new EditRefusal(UNSAFE);
   }
-  return result;
+  return left === 0 ? result : edited(result, parseSource(result), platform, edit);
 }
+
+function parseSource(text: string): Document.Parsed {
+  const { doc, problems } = parseYaml('line', text, { keepSourceTokens: true });
+  if (!doc || problems.length > 0) throw new EditRefusal(UNSAFE);
+  return doc;
+}
+
+const UNSAFE = 'this layout (anchors, tags, explicit keys?) cannot be edited safely; edit it by hand';
 
 type Entry = string | { name?: unknown; [key: string]: unknown };
 
@@ -67,34 +80,42 @@ interface PlainSection {
   channels?: Entry[] | null;
 }
 
-/** The change in the plain values, which say what the text must mean afterwards, and in the text. */
+/**
+ * The change in the plain values, which say what the text must mean afterwards, and in the text. Returns how many
+ * entries are left to remove: the text gives up one at a time.
+ */
 function applyToValues(
   section: PlainSection,
   platform: string,
   edit: ChannelEdit,
   splicer: ChannelSplicer,
-): void {
+): number {
   const entries = section.channels ?? [];
   const identity = channelIdentity(platform, edit.name);
-  const index = entries.findIndex((entry) => channelIdentity(platform, entryName(entry)) === identity);
+  const indexes = entries.flatMap((entry, index) =>
+    channelIdentity(platform, entryName(entry)) === identity ? [index] : [],
+  );
+  const [first] = indexes;
   if (edit.action === 'add') {
-    if (index !== -1) throw new EditRefusal(`${quote(edit.name)} is there already`);
+    if (first !== undefined) throw new AlreadyThere(`${quote(edit.name)} is there already`);
     section.channels = [...entries, escapeFill(edit.name)];
     splicer.add(edit.name);
-    return;
+    return 0;
   }
-  const entry = entries[index];
-  if (entry === undefined) {
+  if (first === undefined) {
     const near = didYouMean(edit.name, entries.map(entryName));
     throw new EditRefusal(`${quote(edit.name)} is not among the channels${near}`);
   }
   if (edit.action === 'remove') {
-    section.channels = entries.toSpliced(index, 1);
-    splicer.remove(index);
-  } else {
-    section.channels = entries.with(index, withSetting(entry, edit.key, edit.value));
-    splicer.set(index, edit.key, edit.value);
+    section.channels = entries.toSpliced(first, 1);
+    splicer.remove(first);
+    return indexes.length - 1;
   }
+  section.channels = entries.map((entry, index) =>
+    indexes.includes(index) ? withSetting(entry, edit.key, edit.value) : entry,
+  );
+  for (const index of indexes) splicer.set(index, edit.key, edit.value);
+  return 0;
 }
 
 /** Without references shared through anchors: a change seen in two places must not look like one. */
