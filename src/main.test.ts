@@ -39,7 +39,11 @@ describe('the command line', () => {
   it.each([
     [['chanels'], 'Did you mean channels?'],
     [['run', '--bogus'], "unknown option '--bogus'"],
+    [['run', '--bogus'], '(see "chatlog run --help")'],
     [['channels', 'add'], "missing required argument 'name'"],
+    [['channels', 'add'], '(see "chatlog channels add --help")'],
+    [['channels', 'ad'], '(see "chatlog channels --help")'],
+    [['channels', 'set', 'xqc'], 'key=value, for example sampling_rate=0.1'],
     [['status', 'extra'], 'too many arguments'],
     [['status', '--url', 'nonsense'], '--url should be an address'],
     [['channels', 'add', 'a', '--platform', 'kick'], '--platform is twitch or irc-<network>'],
@@ -79,6 +83,15 @@ describe('chatlog run', () => {
     expect(terminal.stderr).toContain(':1:1: twich: unknown key; did you mean "twitch"?');
     expect(terminal.stderr).toContain(':2:14: http.port: found "x"');
     expect(existsSync(directory.join('data'))).toBe(false);
+  });
+
+  it('records nothing where the configuration that was named is missing, and writes none', async () => {
+    await using directory = await tempDir('cli');
+    const file = directory.join('config.yaml');
+    expect(await chatlog(directory, 'run')).toBe(2);
+    expect(terminal.stderr).toContain('does not exist');
+    expect(terminal.stderr).toContain(`chatlog init --config ${file}`);
+    expect(existsSync(file)).toBe(false);
   });
 });
 

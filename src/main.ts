@@ -62,13 +62,18 @@ function configOption(): Option {
 }
 
 function subcommand(parent: Command, usage: string, description: string, examples: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
+  const command = parent.command(usage).description(description);
+  return command
+    .showHelpAfterError(`(see "${fullName(command)} --help")`)
     .helpOption('-h, --help', 'print this help')
     .addOption(configOption())
     .allowExcessArguments(false)
     .addHelpText('after', `\nExamples:\n${examples}\n${EXIT_HELP}`);
+}
+
+/** `chatlog channels add` */
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
 function addRun(program: Command, terminal: Terminal, finish: Finish): void {
@@ -78,9 +83,10 @@ function addRun(program: Command, terminal: Terminal, finish: Finish): void {
     'Record until stopped (SIGTERM, SIGINT). SIGHUP reads the configuration again.',
     `  chatlog run
   chatlog run --config /etc/chatlog/config.yaml`,
-  ).action(async (options: { config: string }) => {
+  ).action(async ({ config }: { config: string }, command: Command) => {
     const { run } = await import('./cli/run.ts');
-    finish(await run(options, terminal));
+    const isNamed = command.getOptionValueSource('config') === 'cli';
+    finish(await run({ config, create: !isNamed }, terminal));
   });
 }
 
@@ -118,6 +124,7 @@ function addChannels(program: Command, terminal: Terminal, finish: Finish): void
   const channels = program
     .command('channels')
     .description('List and edit the recorded channels. Comments and order of the file stay as they are.')
+    .showHelpAfterError('(see "chatlog channels --help")')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .addHelpText(
@@ -169,7 +176,7 @@ ${EXIT_HELP}`,
     });
   subcommand(
     channels,
-    'set <name> <settings...>',
+    'set <name> [settings...]',
     'Change settings of a channel: enabled, sampling_rate, retention_days, presence. "key=" goes back to the default.',
     `  chatlog channels set xqc sampling_rate=0.1 retention_days=90
   chatlog channels set xqc presence=true

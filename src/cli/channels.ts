@@ -88,6 +88,10 @@ export async function setChannel(
   options: Options,
   terminal: Terminal,
 ): Promise<number> {
+  if (settings.length === 0) {
+    terminal.err(`What to set for ${escapeControl(name)}? key=value, for example sampling_rate=0.1`);
+    return EXIT.usage;
+  }
   const parsed = settings.map(parseSetting);
   const wrong = parsed.flatMap((setting) => (setting.ok ? [] : [setting.problem]));
   if (wrong.length > 0) {

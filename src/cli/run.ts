@@ -6,10 +6,13 @@ import { packageInfo } from './package-info.ts';
 import type { Terminal } from './terminal.ts';
 import { writeExample } from './write-example.ts';
 
-/** `chatlog run`: records until it is told to stop. Creates the configuration where there is none. */
-export async function run(options: { config: string }, terminal: Terminal): Promise<number> {
+/**
+ * `chatlog run`: records until it is told to stop. `create` writes the example where there is no configuration: for a
+ * place nobody typed, as a typing error must not record something else.
+ */
+export async function run(options: { config: string; create: boolean }, terminal: Terminal): Promise<number> {
   const { config: configFile } = options;
-  if (!existsSync(configFile) && (await writeExample(configFile, { overwrite: false }))) {
+  if (options.create && !existsSync(configFile) && (await writeExample(configFile, { overwrite: false }))) {
     terminal.err(
       `There was no ${configFile}: wrote one from the example. Edit it to record your own channels.`,
     );

@@ -98,10 +98,28 @@ describe('chatlog status', () => {
     expect(lines[0]).toBe('chatlog one 1.2.3, healthy, up 3 h');
     expect(lines[3]).toMatch(/^irc-net {3}#a\\u202e {2}banned .* cannot join \(\+b\)$/);
     expect(lines[4]).toMatch(/^twitch {4}xqc {7}joined {6}123 {3}3 s {3}5000$/);
-    expect(terminal.stdout).toContain('5000 lines, 7 duplicates, 1 gaps, last commit 0.4 ms');
+    expect(terminal.stdout).toContain('5000 lines, 7 duplicates, 1 gaps, last commit took 0.4 ms');
     expect(terminal.stdout).toContain('oldest waiting since 2026-11-21T12:00:00.000Z (60 min)');
     expect(terminal.stdout).toContain('last error: 403');
     expect(terminal.stdout).toContain('1 files in quarantine');
+  });
+
+  it('leaves out a table without rows', async () => {
+    const terminal = capturedTerminal();
+    const { tools } = answering({ ...REPORT, connections: [] });
+    expect(await status({ config: 'none', url: 'http://127.0.0.1:1' }, terminal, tools)).toBe(0);
+    expect(terminal.stdout).not.toContain('CONNECTION');
+    expect(terminal.stdout).not.toContain('\n\n\n');
+  });
+
+  it('says that a recorder runs which cannot be asked', async () => {
+    await using directory = await tempDir('status');
+    const config = await configured(directory, { pid: process.pid, url: null });
+    const terminal = capturedTerminal();
+    expect(await status({ config }, terminal)).toBe(1);
+    expect(terminal.stderr).toBe(
+      `A recorder runs (pid ${process.pid}), but its HTTP server does not listen (http.port taken or http switched off).\n`,
+    );
   });
 
   it('gives the report as JSON, and fails where it is not healthy', async () => {
@@ -121,6 +139,7 @@ describe('chatlog status', () => {
     const terminal = capturedTerminal();
     expect(await status({ config }, terminal)).toBe(1);
     expect(terminal.stderr).toContain(`No recorder runs with data_dir ${directory.join('data')}`);
+    expect(terminal.stderr).toContain('the recorder may have been started with another');
     expect(terminal.stderr).toContain('chatlog run');
   });
 

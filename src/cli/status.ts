@@ -16,6 +16,9 @@ export interface StatusTools {
 
 const TIMEOUT_MS = 5_000;
 
+/** The example takes `data_dir` from the environment, which a service manager and a shell seldom share. */
+const ELSEWHERE = 'from the file, DATA_DIR or the default; the recorder may have been started with another';
+
 /** `chatlog status`: asks the running instance how it is. Fails when none runs, or it is not healthy. */
 export async function status(
   options: { config: string; json?: boolean; url?: string },
@@ -56,10 +59,12 @@ async function findInstance(
   const running = await runningInstance(config.data_dir);
   if (running?.url) return { url: running.url };
   if (running)
-    terminal.err(`The recorder runs (pid ${running.pid}), but "http.enabled" is false: it cannot be asked.`);
+    terminal.err(
+      `A recorder runs (pid ${running.pid}), but its HTTP server does not listen (http.port taken or http switched off).`,
+    );
   else
     terminal.err(
-      `No recorder runs with data_dir ${config.data_dir}.\nStart one with "chatlog run --config ${file}", or name another address with --url.`,
+      `No recorder runs with data_dir ${config.data_dir} (${ELSEWHERE}).\nStart one with "chatlog run --config ${file}", or name another address with --url.`,
     );
   return { exitCode: EXIT.failed };
 }
@@ -85,8 +90,7 @@ function printReport(report: StatusReport, terminal: Terminal, nowMs: number): v
   if (report.channels.length === 0) terminal.out('No channels yet: chatlog channels add NAME');
   else terminal.out(channelTable(report.channels, terminal, nowMs));
   terminal.out('');
-  terminal.out(connectionTable(report, terminal, nowMs));
-  terminal.out('');
+  if (report.connections.length > 0) terminal.out(`${connectionTable(report, terminal, nowMs)}\n`);
   terminal.out(escapeControl(summary(report), { keepLines: true }));
 }
 
@@ -133,7 +137,7 @@ function summary({ recorder, spool, upload }: StatusReport): string {
     'not understood': recorder.parseFailures,
   }).flatMap(([what, number]) => (number > 0 ? [`${number} ${what}`] : []));
   const lines = [
-    `recorded  ${[`${recorder.recorded} lines`, ...odd, `last commit ${recorder.lastCommitMs.toFixed(1)} ms`].join(', ')}`,
+    `recorded  ${[`${recorder.recorded} lines`, ...odd, `last commit took ${recorder.lastCommitMs.toFixed(1)} ms`].join(', ')}`,
     `spool     ${spool.openFiles} open (${formatBytes(spool.openBytes)}), ${spool.sealedFiles} to upload (${formatBytes(spool.sealedBytes)}), ${formatBytes(spool.freeBytes)} free`,
     `upload    ${upload.store}: ${upload.uploaded} files verified, ${upload.inFlight} on their way, ${oldest}`,
   ];

@@ -21,7 +21,8 @@ const RIGHT: Readonly<Record<SettingKey, string>> = {
 /** `sampling_rate=0.5`; nothing behind the `=` means: back to the default. */
 export function parseSetting(text: string): ParsedSetting {
   const at = text.indexOf('=');
-  if (at === -1) return { ok: false, problem: `found ${quote(text)}, should be key=value` };
+  if (at === -1)
+    return { ok: false, problem: `found ${quote(text)}, should be key=value, for example sampling_rate=0.1` };
   const key = SETTING_KEYS.find((known) => known === text.slice(0, at));
   if (!key) {
     const typed = text.slice(0, at);
