@@ -104,6 +104,8 @@ export const configSchema = z.strictObject({
       ping_after_seconds: seconds.default(20),
       /** ...and the connection is given up when then nothing comes for so long. */
       ping_timeout_seconds: seconds.default(8),
+      /** A joined channel that is silent for longer, and for 30 times its own habit, is asked for on another connection. */
+      silent_after_seconds: seconds.default(300),
       backoff: backoff.prefault({}),
       backfill: z
         .strictObject({

@@ -6,6 +6,7 @@
  * A crash at any step leaves a whole copy: the plain one until the compressed one is durable and known to be good. Where
  * both are found at the next start, {@link compressSegment} decides which stays. Memory is flat: about 10 MB with zstd.
  */
+import { randomBytes } from 'node:crypto';
 import { open, rename, stat, unlink } from 'node:fs/promises';
 import type { Transform } from 'node:stream';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
@@ -57,7 +58,8 @@ export async function compressSegment(
   const earlier = await resolveEarlier(spool, name, file, options, signal);
   if (earlier) return earlier;
   const compressed = segmentFile(name, options.compression);
-  const temporary = spool.path('tmp', compressed);
+  // A name of its own: an attempt that was broken off may still be clearing up after itself.
+  const temporary = spool.path('tmp', `${randomBytes(4).toString('hex')}-${compressed}`);
   try {
     const description = await writeCompressed(spool.path('sealed', file), temporary, options, signal);
     await rename(temporary, spool.path('sealed', compressed));

@@ -213,6 +213,7 @@ test('what cannot be put into quarantine stops nothing', async () => {
   for (const index of [1, 2, 4]) await it.seal(hour(index), sampleLines(5, String(index)));
   it.start();
   await waitFor('the others', async () => (await it.keys()).length === 3);
+  await waitFor('only those that stay', async () => (await it.ls('sealed')).length === 3);
   expect(await it.ls('sealed')).toEqual(['a-note.txt', `${hour(3)}.zst`, 'z-note.txt'].sort());
 });
 

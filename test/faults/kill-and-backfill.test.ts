@@ -77,11 +77,14 @@ async function coveredByGaps(
   });
 }
 
-/** Outages that no gap line of the channel spans. */
+/** Outages that no gap line of the channel spans. Those below a second are not written down. */
 function uncovered(events: readonly ChatEvent[], channel: string, outages: readonly Outage[]): Outage[] {
   const gaps = gapsOf(events, channel).map(({ timestamp, gap }) => ({
     fromMs: Date.parse(timestamp),
     toMs: Date.parse(gap!.until),
   }));
-  return outages.filter(({ fromMs, toMs }) => !gaps.some((gap) => gap.fromMs <= fromMs && gap.toMs >= toMs));
+  const worthALine = outages.filter(({ fromMs, toMs }) => toMs - fromMs >= 1_000);
+  return worthALine.filter(
+    ({ fromMs, toMs }) => !gaps.some((gap) => gap.fromMs <= fromMs && gap.toMs >= toMs),
+  );
 }

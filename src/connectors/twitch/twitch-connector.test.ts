@@ -303,8 +303,8 @@ describe('the Twitch connector', () => {
     await using twitch = await startTwitchServer({ tls: false });
     const setup = setUp(
       twitch,
-      { backfill: { enabled: true } },
-      { ghostMinSilenceMs: 150, ghostIntervals: 3 },
+      { backfill: { enabled: true }, silent_after_seconds: 0.15 },
+      { ghostIntervals: 3 },
     );
     setup.connector.setChannels([{ name: 'ann' }, { name: 'bob' }]);
     await using _ = runConnector(setup.connector);
@@ -323,7 +323,11 @@ describe('the Twitch connector', () => {
 
   it.each(['not confirmed', 'refused'])('stays where it is delivered when its move is %s', async (how) => {
     await using twitch = await startTwitchServer({ tls: false });
-    const setup = setUp(twitch, { join_timeout_seconds: 0.4 }, { ghostMinSilenceMs: 400, ghostIntervals: 3 });
+    const setup = setUp(
+      twitch,
+      { join_timeout_seconds: 0.4, silent_after_seconds: 0.4 },
+      { ghostIntervals: 3 },
+    );
     setup.connector.setChannels([{ name: 'ann' }, { name: 'bob' }]);
     await using _ = runConnector(setup.connector);
     await waitFor('the joins', () => setup.context.coverage.closed.length === 2);

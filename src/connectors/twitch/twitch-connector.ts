@@ -106,7 +106,7 @@ export class TwitchConnector implements Connector {
     this.#ghosts = new GhostJoins({
       context,
       filler: this.#filler,
-      minSilenceMs: this.#timing.ghostMinSilenceMs,
+      minSilenceMs: config.silent_after_seconds * 1000,
       intervals: this.#timing.ghostIntervals,
       heardAtMs: (channel) => {
         const feed = this.#table.get(channel)?.feed;

@@ -12,9 +12,7 @@ export interface TwitchTiming {
   /** It stays for so long after its last channel has moved: its lines may come later than the same time's elsewhere. */
   overlapLingerMs: number;
   joinWindowMs: number;
-  /** No shorter silence of a channel is suspicious... */
-  ghostMinSilenceMs: number;
-  /** ...nor one of fewer than so many of its usual intervals. */
+  /** No silence of a channel is suspicious that is shorter than so many of its usual intervals. */
   ghostIntervals: number;
 }
 
@@ -27,6 +25,5 @@ export const TWITCH_TIMING: TwitchTiming = {
   overlapLingerMs: 3000,
   // Twitch's 10 s, and something for the way there: counted there, two windows must not touch.
   joinWindowMs: 10_500,
-  ghostMinSilenceMs: 5 * 60_000,
   ghostIntervals: 30,
 };
