@@ -45,15 +45,12 @@ interface Shared {
   redact: (line: object) => object;
 }
 
-/** Loads pino-pretty only where it is used. */
 export async function createLogger(options: LoggerOptions): Promise<AppLogger> {
   const fd = options.fd ?? 1;
   const now = options.now ?? Date.now;
   const terminal = isatty(fd);
-  const render =
-    options.format === 'pretty' || (options.format === 'auto' && terminal)
-      ? await prettyRenderer(terminal)
-      : renderJson;
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && terminal);
+  const render = isPretty ? await prettyRenderer(terminal && !process.env.NO_COLOR) : renderJson;
   const sink = new LogSink(fd);
   const shared: Shared = { level: LEVELS[options.level], redact: redactor(options.secrets ?? []) };
   const root = pino(
@@ -103,22 +100,8 @@ type Render = (line: object) => string;
 /** Everything unseen stands inside of JSON strings, where `\uXXXX` is the same character. */
 const renderJson: Render = (line) => `${escapeControl(JSON.stringify(line))}\n`;
 
-async function prettyRenderer(terminal: boolean): Promise<Render> {
-  const { prettyFactory } = await import('pino-pretty');
-  const format = prettyFactory({
-    colorize: terminal && !process.env.NO_COLOR,
-    translateTime: 'SYS:HH:MM:ss.l',
-    singleLine: true,
-  });
-  return (line) => format(escapeStrings(line) as never) ?? '';
-}
-
-/** For a terminal: strings with nothing unseen left; only a stack keeps its lines. */
-function escapeStrings(value: unknown, key = ''): unknown {
-  if (typeof value === 'string') return escapeControl(value, { keepLines: key === 'stack' });
-  if (Array.isArray(value)) return value.map((item) => escapeStrings(item));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [escapeControl(name), escapeStrings(item, name)]),
-  );
+/** Loaded only where it is used. */
+async function prettyRenderer(colours: boolean): Promise<Render> {
+  const { prettyLine } = await import('./pretty-line.ts');
+  return (line) => `${prettyLine(line, colours)}\n`;
 }
