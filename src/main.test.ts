@@ -75,6 +75,20 @@ describe('chatlog init', () => {
   });
 });
 
+describe('a place that the file system refuses', () => {
+  it('is named in a sentence with a hint', async () => {
+    await using directory = await tempDir('cli');
+    await writeFile(directory.join('file'), '');
+    const config = directory.join('file', 'config.yaml');
+    expect(await main(['init', '--config', config], terminal)).toBe(1);
+    expect(terminal.stderr).toMatch(/the directory \S+file is no directory \(EEXIST\)/);
+    expect(terminal.stderr).toContain('Choose another place.');
+    await writeFile(directory.join('config.yaml'), 'data_dir: file/data\narchive: {directory: file/a}\n');
+    expect(await chatlog(directory, 'check')).toBe(1);
+    expect(terminal.stdout).toMatch(/storage .*archive\.directory \S+file\/a cannot be there: /);
+  });
+});
+
 describe('chatlog run', () => {
   it('prints every problem of the configuration and starts nothing', async () => {
     await using directory = await tempDir('cli');

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parseSetting } from '../config/channel-setting.ts';
 import { type ChannelEdit, editChannels } from '../config/edit-channels.ts';
 import { checkConfigText } from '../config/load-config.ts';
 import { type EffectiveChannel, resolveChannels } from '../config/resolve-channels.ts';
 import { escapeControl } from '../lib/escape-control.ts';
+import { explainFileError, explainingFileErrors } from '../lib/explain-file-error.ts';
 import { writeFileAtomic } from '../lib/write-file-atomic.ts';
 import { EXIT } from './exit-code.ts';
 import { openConfig, printProblems } from './open-config.ts';
@@ -118,7 +120,7 @@ async function edit(
   }
   const before = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw error;
+    throw explainFileError(error, { name: 'the configuration', path: file, to: 'read' });
   });
   if (before === undefined) {
     terminal.err(`There is no ${file}. Write one with "chatlog init --config ${file}".`);
@@ -160,7 +162,10 @@ async function save(
     terminal.err('Nothing was changed.');
     return EXIT.usage;
   }
-  if (text !== before) await writeFileAtomic(file, text);
+  if (text !== before) {
+    const directory = { name: 'the directory', path: dirname(resolve(file)) };
+    await explainingFileErrors(directory, () => writeFileAtomic(file, text));
+  }
   terminal.out(
     text === before
       ? `${file} says so already.`

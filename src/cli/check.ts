@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { escapeControl } from '../lib/escape-control.ts';
+import { explainFileError } from '../lib/explain-file-error.ts';
 import type { Logger } from '../lib/logger.ts';
 import { textRedactor } from '../lib/redact.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -74,11 +75,14 @@ async function runChecks(config: Config, tools: CheckTools): Promise<CheckResult
 }
 
 function checkStorage(config: Config, tools: CheckTools, signal: AbortSignal): Promise<CheckResult> {
+  const { s3, archive } = config;
   return attempt('storage', async () => {
     const store = tools.createObjectStore(config, SILENT);
     try {
       await store.check(signal);
       return { outcome: 'ok', detail: `${store.name}: wrote, read and removed an object` };
+    } catch (error) {
+      throw s3 ? error : explainFileError(error, { name: 'archive.directory', path: archive.directory });
     } finally {
       store.close();
     }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createLogger } from '../lib/create-logger.ts';
+import { explainingFileErrors } from '../lib/explain-file-error.ts';
 import { EXIT } from './exit-code.ts';
 import { openConfig } from './open-config.ts';
 import { packageInfo } from './package-info.ts';
@@ -23,7 +24,9 @@ export async function run(options: { config: string; create: boolean }, terminal
   const log = await createLogger({ level, format, secrets: loaded.secrets });
   const { runService } = await import('../service.ts');
   try {
-    return await runService({ configFile, loaded, log, version: packageInfo().version });
+    return await explainingFileErrors({ name: 'data_dir', path: loaded.config.data_dir }, () =>
+      runService({ configFile, loaded, log, version: packageInfo().version }),
+    );
   } finally {
     log.flush();
   }

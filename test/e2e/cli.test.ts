@@ -48,6 +48,16 @@ test.concurrent('`run` without a configuration writes the example, says so, and 
   expect(await chatlog.stop()).toEqual({ code: 0, signal: null });
 });
 
+test.concurrent('`run` says in a sentence where it may not record to', async () => {
+  await using directory = await tempDir();
+  await writeFile(directory.join('file'), '');
+  await writeFile(directory.join('config.yaml'), 'data_dir: file/data\n');
+  const { code, stderr } = await command(directory.path, 'run');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^chatlog: data_dir \S+file\/data cannot be there: .* \(ENOTDIR/);
+  expect(stderr).toContain('Choose another place.');
+});
+
 test.concurrent('`init` writes a configuration once, and it is valid', async () => {
   await using directory = await tempDir();
   expect(await command(directory.path, 'init')).toMatchObject({ code: 0, stderr: '' });

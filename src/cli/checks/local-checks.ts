@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { RunFile } from '../../api/status.ts';
 import type { Config } from '../../config/schema.ts';
 import { ChatlogError } from '../../lib/errors.ts';
+import { explainingFileErrors } from '../../lib/explain-file-error.ts';
 import { formatBytes } from '../format.ts';
 import { attempt, type CheckResult } from './check-result.ts';
 
@@ -13,8 +14,9 @@ export function checkDataDirectory(config: Config): Promise<CheckResult> {
   const directory = config.data_dir;
   return attempt('data_dir', async () => {
     const existing = await nearestDirectory(directory);
-    if (existing === directory) await writeProbe(directory);
-    else await access(existing, constants.W_OK | constants.X_OK);
+    await explainingFileErrors({ name: 'data_dir', path: directory }, () =>
+      existing === directory ? writeProbe(directory) : access(existing, constants.W_OK | constants.X_OK),
+    );
     const { bavail, bsize } = await statfs(existing);
     const free = bavail * bsize;
     const detail = `${directory}${existing === directory ? ' is writable' : ' will be created'}, ${formatBytes(free)} free`;
