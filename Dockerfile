@@ -15,7 +15,7 @@ ENV NODE_ENV=production \
     PORT=8080 \
     # For 256 MB: freed memory goes back to the system, and the heap is kept small (npm run bench -- memory).
     GLIBC_TUNABLES=glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.arena_max=1 \
-    NODE_OPTIONS="--max-semi-space-size=4 --max-old-space-size=128"
+    NODE_OPTIONS="--max-semi-space-size=8 --max-old-space-size=128"
 WORKDIR /app
 COPY --from=build /app/package.json /app/config.example.yaml ./
 COPY --from=build /app/dist dist

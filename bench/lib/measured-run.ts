@@ -19,7 +19,7 @@ const IMAGE_ENV = {
   NODE_ENV: 'production',
   GLIBC_TUNABLES:
     'glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.arena_max=1',
-  NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=128',
+  NODE_OPTIONS: '--max-semi-space-size=8 --max-old-space-size=128',
 };
 
 const TICKS_PER_SECOND = 100;
