@@ -2,7 +2,7 @@
  * `${VAR}`, `${VAR:-default}` and `${file:path}` in one text; `$${` stands for `${` itself. What is filled in is
  * taken as it is: a `${` inside of it means nothing.
  */
-import { didYouMean } from './nearest-word.ts';
+import { didYouMisspell } from './nearest-word.ts';
 
 /** Where the values come from. */
 export interface Lookup {
@@ -49,7 +49,7 @@ function fill(inner: string, closed: boolean, lookup: Lookup, result: Interpolat
   const value = Object.hasOwn(lookup.env, name) ? lookup.env[name] : undefined;
   if (value !== undefined && (value !== '' || fallback === undefined)) return value;
   if (fallback !== undefined) return fallback;
-  const near = didYouMean(name, Object.keys(lookup.env));
+  const near = didYouMisspell(name, Object.keys(lookup.env));
   result.problems.push(
     `the environment variable ${name} is not set; set it, or write \${${name}:-default}${near}`,
   );

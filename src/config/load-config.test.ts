@@ -138,6 +138,14 @@ describe('what is filled in', () => {
     expect(config.keep.words).toEqual(['a: [b] # c']);
   });
 
+  it('takes no variable for a slip that only looks a little like it', async () => {
+    expect(
+      await problems('keep:\n  words: ["${PASSWD}"]\n', { PWD: '/', PASSWD_FILE_OF_ANOTHER: 'x' }),
+    ).toEqual([
+      '2:11 keep.words[0]: the environment variable PASSWD is not set; set it, or write ${PASSWD:-default}',
+    ]);
+  });
+
   it('names what is missing, and every misspelt form', async () => {
     const found = await problems('keep:\n  words: ["${TOKN}", "${", "${a b}", "${}", "${X-1}"]\n', {
       TOKEN: 'x',
@@ -201,7 +209,8 @@ describe('problems', () => {
       '4:7 twitch.channels[0]: found 123, should be a text or a mapping ("key: value" lines) (put it in quotes)',
       expect.stringContaining('(a # begins a comment: put "#name" in quotes)'),
     ]);
-    expect(await problems('twitch:\n\tport: 1\n')).toEqual([expect.stringContaining('spaces, not tabs')]);
+    for (const text of ['twitch:\n\tport: 1\n', 'twitch:\n\tport: 1\n\thost: x\n\tchannels:\n\t\t- a\n'])
+      expect(await problems(text)).toEqual([expect.stringMatching(/^2:1 .*spaces, not tabs/)]);
     expect(await problems('twitch:\n  channels: xqc, forsen\n')).toEqual([
       '2:13 twitch.channels: found "xqc, forsen", should be a list (each on a line of its own, after "- ")',
     ]);

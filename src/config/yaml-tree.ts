@@ -65,7 +65,8 @@ export function parseYaml(
     logLevel: 'error',
     keepSourceTokens: options.keepSourceTokens ?? false,
   });
-  const problems = [...doc.errors, ...doc.warnings].slice(0, LIMITS.problems + 1).map((error): Problem => {
+  const found = withoutEchoes(text, [...doc.errors, ...doc.warnings]).slice(0, LIMITS.problems + 1);
+  const problems = found.map((error): Problem => {
     const { line, col } = lines.linePos(Math.min(error.pos[0], text.length));
     return {
       file,
@@ -78,6 +79,14 @@ export function parseYaml(
   return { doc, lines, problems };
 }
 
+/** One tab where spaces should be makes the parser complain of all that follows: the first says it. */
+function withoutEchoes<T extends { pos: [number, number] }>(text: string, errors: readonly T[]): T[] {
+  const ofTab = errors.filter(({ pos }) => TAB_INDENTED.test(lineAt(text, pos[0])));
+  return errors.filter((error) => error === ofTab[0] || !ofTab.includes(error));
+}
+
+const TAB_INDENTED = /^\s*\t/;
+
 function lineAt(text: string, offset: number): string {
   const start = text.lastIndexOf('\n', offset - 1) + 1;
   const end = text.indexOf('\n', offset);
@@ -88,7 +97,7 @@ function lineAt(text: string, offset: number): string {
 function syntaxMessage(message: string, line: string): string {
   if (message.startsWith('Maximum call stack')) return `nested too deeply; at most ${LIMITS.depth} levels`;
   const text = `not valid YAML: ${quoteFree(message)}`;
-  if (/^\s*\t/.test(line)) return `${text} (YAML is indented with spaces, not tabs)`;
+  if (TAB_INDENTED.test(line)) return `${text} (YAML is indented with spaces, not tabs)`;
   if (/[[{,].*\$\{/.test(line)) return `${text} (inside [ ] and { } write "\${VAR}" in quotes)`;
   return text;
 }
