@@ -210,6 +210,16 @@ describe('chatlog check', () => {
     expect(exitCode).toBe(1);
   });
 
+  it('ends though a step hangs that heeds nothing, and shows the others', async () => {
+    await using directory = await tempDir('check');
+    const hanging: CheckTools['createObjectStore'] = (config, log) =>
+      Object.assign(createObjectStore(config, log), { check: () => new Promise<never>(() => {}) });
+    const { of, exitCode } = await checked(directory, {}, { createObjectStore: hanging, timeoutMs: 1_000 });
+    expect(of('storage')).toEqual({ what: 'storage', outcome: 'failed', detail: 'no answer in 1 s' });
+    expect(of('data_dir')).toMatchObject({ outcome: 'ok' });
+    expect(exitCode).toBe(1);
+  });
+
   it('prints a table for people, hints below', async () => {
     await using directory = await tempDir('check');
     const file = directory.join('config.yaml');

@@ -55,24 +55,44 @@ function configurationResult(file: string, warnings: number): CheckResult {
   };
 }
 
+type Step = [what: string, check: (signal: AbortSignal) => Promise<CheckResult>];
+
 /** All at once; in the order in which they are shown. */
-async function runChecks(config: Config, tools: CheckTools): Promise<CheckResult[]> {
-  const running = await runningInstance(config.data_dir);
-  const deadline = () => AbortSignal.timeout(tools.timeoutMs);
-  const { twitch } = config;
-  return Promise.all([
-    checkDataDirectory(config),
-    checkStorage(config, tools, deadline()),
-    ...(twitch?.enabled ? [checkTwitch(twitch, deadline())] : []),
-    ...(twitch?.enabled && twitch.backfill.enabled
-      ? [checkBackfill(twitch.backfill.url, tools.fetch, deadline())]
-      : []),
-    ...Object.entries(config.irc)
-      .filter(([, network]) => network.enabled)
-      .map(([name, network]) => checkIrc(name, network, deadline())),
-    ...(config.http.enabled ? [checkHttpPort(config, running)] : []),
-  ]);
+function runChecks(config: Config, tools: CheckTools): Promise<CheckResult[]> {
+  const { twitch, http } = config;
+  const steps: Step[] = [
+    ['data_dir', () => checkDataDirectory(config)],
+    ['storage', (signal) => checkStorage(config, tools, signal)],
+  ];
+  if (twitch?.enabled) {
+    const { backfill } = twitch;
+    steps.push(['twitch', (signal) => checkTwitch(twitch, signal)]);
+    if (backfill.enabled)
+      steps.push(['backfill', (signal) => checkBackfill(backfill.url, tools.fetch, signal)]);
+  }
+  for (const [name, network] of Object.entries(config.irc)) {
+    if (network.enabled) steps.push([`irc-${name}`, (signal) => checkIrc(name, network, signal)]);
+  }
+  if (http.enabled)
+    steps.push(['http', async () => checkHttpPort(config, await runningInstance(config.data_dir))]);
+  return Promise.all(steps.map((step) => inTime(step, tools.timeoutMs)));
 }
+
+/** The check's own answer has a moment more: it knows better how far it came. A file system may heed no signal. */
+async function inTime([what, check]: Step, timeoutMs: number): Promise<CheckResult> {
+  const late = Promise.withResolvers<CheckResult>();
+  const timer = setTimeout(
+    () => late.resolve({ what, outcome: 'failed', detail: `no answer in ${timeoutMs / 1000} s` }),
+    timeoutMs + OWN_ANSWER_MS,
+  );
+  try {
+    return await Promise.race([check(AbortSignal.timeout(timeoutMs)), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const OWN_ANSWER_MS = 500;
 
 function checkStorage(config: Config, tools: CheckTools, signal: AbortSignal): Promise<CheckResult> {
   const { s3, archive } = config;
