@@ -332,7 +332,8 @@ test.concurrent.each([
   await joined(chatlog, 'ann');
   server.sayTo('ann', chatLine('ann', 'on its way to a disk that hangs'));
   chatlog.signal('SIGTERM');
-  const stopping = () => chatlog.log().find(({ msg }) => msg.includes('a second signal ends at once'));
+  const stopping = () =>
+    chatlog.log().find(({ msg }) => msg.includes('a second signal would end it at once'));
   await chatlog.until('it says that it stops', () => stopping() !== undefined);
   if (signals === 2) chatlog.signal('SIGTERM');
   // strace sees the end only when the wait of its thread is over; the log tells when Chatlog gave up.
