@@ -87,7 +87,7 @@ export interface RecorderReport {
 /** What `<data_dir>/state/run.json` holds while an instance runs: how the command line finds it. */
 export interface RunFile {
   pid: number;
-  /** `http://127.0.0.1:8080`; null where `http` is switched off. */
+  /** `http://127.0.0.1:8080`; null while the HTTP server does not listen, or is switched off. */
   url: string | null;
   startedAt: string;
   version: string;
