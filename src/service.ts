@@ -7,11 +7,11 @@
  * next start goes on with them); at most {@link STOP_DEADLINE_MS}. A second signal ends the process at once.
  * A task that ends before it was told to is a bug: the process exits with 1, to be started again.
  */
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildStatus, type StatusSources } from './api/build-status.ts';
 import { serveHttp } from './api/http-server.ts';
 import { createMetrics } from './api/metrics.ts';
+import { RunFileWriter } from './api/run-file-writer.ts';
 import { EventChannel } from './channel/event-channel.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
 import { diffConfig } from './config/config-diff.ts';
@@ -27,6 +27,7 @@ import type { AppLogger } from './lib/create-logger.ts';
 import { ChatlogError, errorText } from './lib/errors.ts';
 import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
+import { onSignals } from './lib/on-signals.ts';
 import { textRedactor } from './lib/redact.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities, recallIdentities } from './recording/load-recent-identities.ts';
@@ -34,7 +35,7 @@ import { Recorder } from './recording/recorder.ts';
 import { recordingPolicies } from './recording/recording-policy.ts';
 import { recoverSegment, recoverSegments, takeLeftovers } from './recording/recover-segments.ts';
 import { systemFileSystem } from './recording/segment-file-system.ts';
-import { openSpool, type Spool } from './spool.ts';
+import { openSpool } from './spool.ts';
 import { createObjectStore } from './storage/create-object-store.ts';
 import { createUploader } from './uploading/uploader.ts';
 
@@ -42,8 +43,6 @@ import { createUploader } from './uploading/uploader.ts';
 const STOP_DEADLINE_MS = 2_800;
 /** A part that has not closed by then is left behind: the recorder's turn must come. */
 const STOP_PART_MS = 700;
-/** After a second signal, for what is being written at the moment. */
-const FORCED_EXIT_MS = 100;
 const WATCHDOG_MS = 10_000;
 /** A recorder that has not committed for so long, without the disk being the cause, is started anew. */
 const RECORDER_STALL_MS = 300_000;
@@ -163,7 +162,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   const stopSources = new AbortController();
   const stopRecorder = new AbortController();
-  const runFile = new RunFile(spool, version);
+  const runFile = new RunFileWriter(spool, version);
   const metrics = createMetrics({ status, records: () => recorder.channels });
 
   const announce = (url: string | null) =>
@@ -317,39 +316,4 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const timer = new AbortController();
   await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => {})]);
   timer.abort();
-}
-
-function onSignals({ stop, reload }: { stop(signal: string): void; reload(): void }): () => void {
-  let isStopping = false;
-  const onStop = (signal: NodeJS.Signals) => {
-    if (isStopping) return void exitProcess(1, FORCED_EXIT_MS);
-    isStopping = true;
-    stop(signal);
-  };
-  process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', reload);
-  return () => {
-    process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', reload);
-  };
-}
-
-/** `state/run.json`: how `chatlog status` finds this process. */
-class RunFile {
-  readonly #path: string;
-  readonly #version: string;
-
-  constructor(spool: Spool, version: string) {
-    this.#path = spool.path('state', 'run.json');
-    this.#version = version;
-  }
-
-  /** `null`: it runs, and its HTTP server does not listen (yet). */
-  async write(url: string | null): Promise<void> {
-    const content = { pid: process.pid, url, startedAt: new Date().toISOString(), version: this.#version };
-    await writeFile(`${this.#path}.tmp`, `${JSON.stringify(content)}\n`);
-    await rename(`${this.#path}.tmp`, this.#path);
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.#path, { force: true });
-  }
 }
