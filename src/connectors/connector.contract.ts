@@ -179,7 +179,8 @@ export function describeConnector(subject: ContractSubject): void {
       const connector = subject.connect(undefined, context);
       connector.setChannels([{ name: first }]);
       await using _ = runConnector(connector);
-      const tries = () => context.log.lines.filter(({ message }) => message === 'connection lost').length;
+      const tries = () =>
+        context.log.lines.filter(({ message }) => message === 'not connected; trying again').length;
       await waitFor('three tries', () => tries() >= 3);
       expect(stateOf(connector, first)).toBe('queued');
       await waitFor('the reason', () => /ECONNREFUSED/.test(connector.status().connections[0]?.reason ?? ''));

@@ -97,7 +97,10 @@ export class FeedConnector implements Connector {
     const timer = setInterval(() => this.#tick(), this.#options.tickMs ?? 1000);
     const ended = ({ error, waitMs }: { error: unknown; waitMs: number }) => {
       this.#status = { state: 'waiting', reason: errorText(error) };
-      this.#context.log.warn({ reason: errorText(error), waitMs: Math.round(waitMs) }, 'connection lost');
+      this.#context.log.warn(
+        { reason: errorText(error), waitMs: Math.round(waitMs) },
+        'not connected; trying again',
+      );
       return waitMs;
     };
     try {

@@ -189,7 +189,10 @@ export class IrcConnector implements Connector {
     const isRefused = error instanceof ChatlogError && error.code === 'irc_login_refused';
     const waitMs = isRefused ? Math.max(plannedMs, this.#timing.loginRefusedMs) : plannedMs;
     this.#status = { state: 'waiting', reason: errorText(error) };
-    this.#context.log.warn({ reason: errorText(error), waitMs: Math.round(waitMs) }, 'connection lost');
+    this.#context.log.warn(
+      { reason: errorText(error), waitMs: Math.round(waitMs) },
+      'not connected; trying again',
+    );
     return waitMs;
   }
 

@@ -97,7 +97,7 @@ export class Slot {
             : errorText(error);
           log.warn(
             { connection: this.id, reason: this.#reason, waitMs: Math.round(waitMs) },
-            'connection lost',
+            'not connected; trying again',
           );
           return waitMs;
         },
