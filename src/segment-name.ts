@@ -73,6 +73,11 @@ export function segmentFile(name: SegmentName, compression: Compression): string
 const FILE_PATTERN =
   /^([a-z0-9.%A-F-]+)_([a-z0-9._%A-F-]+)_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})((?:-[a-z0-9]+)*)\.jsonl(\.gz|\.zst)?$/;
 
+/** `twitch/xqc`: platform and channel as they stand in keys and, from {@link parseSegmentFile}, in file names. */
+export function channelPath(platform: string, channel: string): string {
+  return `${encodeName(platform)}/${encodeName(channel)}`;
+}
+
 /** Undefined where the file is not a segment of ours. */
 export function parseSegmentFile(file: string): (SegmentName & { compression: Compression }) | undefined {
   const match = FILE_PATTERN.exec(file);

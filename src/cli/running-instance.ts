@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunFile } from '../api/status.ts';
+import { systemErrorCode } from '../lib/system-error.ts';
 
 /** The instance that records into this directory; undefined where none does (a dead one's file counts for nothing). */
 export async function runningInstance(dataDir: string): Promise<RunFile | undefined> {
@@ -20,6 +21,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as { code?: string }).code === 'EPERM';
+    return systemErrorCode(error) === 'EPERM';
   }
 }

@@ -271,4 +271,3 @@ export type Config = z.output<typeof configSchema>;
 export type TwitchConfig = NonNullable<Config['twitch']>;
 export type IrcNetworkConfig = Config['irc'][string];
 export type S3Config = NonNullable<Config['s3']>;
-export type ChannelConfig = TwitchConfig['channels'][number];

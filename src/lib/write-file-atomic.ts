@@ -1,6 +1,7 @@
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../spool.ts';
+import { systemErrorCode } from './system-error.ts';
 
 /**
  * Replaces a file's content: other readers see the old text or the new one, never a part, also after a power loss.
@@ -16,7 +17,7 @@ export async function writeFileAtomic(file: string, content: string): Promise<vo
   } catch (error) {
     await rm(temporary, { force: true });
     // A file mounted into a container on its own cannot be replaced, only written.
-    if (!['EBUSY', 'EXDEV'].includes((error as { code?: string }).code ?? '')) throw error;
+    if (!['EBUSY', 'EXDEV'].includes(systemErrorCode(error) ?? '')) throw error;
     await writeDurably(target, content, before);
     return;
   }

@@ -19,7 +19,7 @@ import type { BackfillOutcome, ChatEvent } from '../event.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
-import { encodeName, parseSegmentFile } from '../segment-name.ts';
+import { channelPath, parseSegmentFile } from '../segment-name.ts';
 import { type Spool, syncDirectory } from '../spool.ts';
 import { windowOf } from './segment-window.ts';
 
@@ -295,7 +295,7 @@ export class CoverageLog {
 
   #unwanted(platform: string, channel: string): void {
     this.#platforms.get(platform)?.delete(channel);
-    this.#byFile.delete(fileKey(platform, channel));
+    this.#byFile.delete(channelPath(platform, channel));
   }
 
   /** Until when a crash right now would leave the channel's feed certain. */
@@ -326,12 +326,8 @@ export class CoverageLog {
       this.#platforms.set(platform, channels);
     }
     channels.set(channel, entry);
-    this.#byFile.set(fileKey(platform, channel), entry);
+    this.#byFile.set(channelPath(platform, channel), entry);
   }
-}
-
-function fileKey(platform: string, channel: string): string {
-  return `${encodeName(platform)}/${encodeName(channel)}`;
 }
 
 function gapEvent(

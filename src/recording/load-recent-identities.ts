@@ -16,7 +16,7 @@ import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { splitLines } from '../lib/split-lines.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
-import { encodeName, parseSegmentFile, type SegmentName } from '../segment-name.ts';
+import { channelPath, parseSegmentFile, type SegmentName } from '../segment-name.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 import { type CoverageLog, OVERLAP_MS } from './coverage-log.ts';
 import { windowOf } from './segment-window.ts';
@@ -40,7 +40,7 @@ export async function loadRecentIdentities(options: LoadRecentOptions): Promise<
   const unknownCutoffMs = options.now() - OVERLAP_MS;
   const cutoffs = new Map<string, number>();
   for (const { platform, channel, throughMs } of options.coverage.ends()) {
-    cutoffs.set(fileKey(platform, channel), throughMs - OVERLAP_MS);
+    cutoffs.set(channelPath(platform, channel), throughMs - OVERLAP_MS);
   }
   const reader = new IdentityReader(
     options,
@@ -59,16 +59,12 @@ export async function recallIdentities(
   options: LoadRecentOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const wanted = fileKey(platform, channel);
+  const wanted = channelPath(platform, channel);
   const reader = new IdentityReader(options, (name) =>
     `${name.platform}/${name.channel}` === wanted ? sinceMs : Infinity,
   );
   await reader.read(['open', 'recovered', 'sealed', 'uploaded'], signal);
   return reader.lines;
-}
-
-function fileKey(platform: string, channel: string): string {
-  return `${encodeName(platform)}/${encodeName(channel)}`;
 }
 
 /** A file may move on between the listing and the reading: then the directory is listed again, so often. */

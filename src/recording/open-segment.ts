@@ -10,6 +10,7 @@
  * at `goodBytes` and the lines are to be written elsewhere.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { systemErrorCode } from '../lib/system-error.ts';
 import type { SegmentFileSystem } from './segment-file-system.ts';
 import type { SegmentWindow } from './segment-window.ts';
 
@@ -128,7 +129,7 @@ export class OpenSegment {
     } catch (error) {
       this.#writing = undefined;
       this.adopt(writing);
-      const code = (error as NodeJS.ErrnoException).code ?? '';
+      const code = systemErrorCode(error) ?? '';
       return { ok: false, kind: RETRY_LATER.has(code) ? 'full' : 'broken', error };
     }
   }
