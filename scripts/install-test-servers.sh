@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real servers and tools that the test suite talks to, where they are missing: Debian's inspircd, Ceph's
-# object gateway, strace and faketime. Says nothing and changes nothing where all of them are there. Services that the
+# object gateway, PostgreSQL, strace and faketime. Says nothing and changes nothing where all of them are there. Services that the
 # packages would start are not started. Needs root or passwordless sudo; without either it names the one line to run.
 set -euo pipefail
 
@@ -16,6 +16,8 @@ fi
 
 missing_packages() {
   local entry
+  # PostgreSQL's programs are in a directory of their version.
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
   for entry in "${needed[@]}"; do
     command -v "${entry%%=*}" >/dev/null || echo "${entry##*=}"
   done

@@ -79,9 +79,20 @@ describe('the channels in effect', () => {
         enabled: true,
         samplingRate: 0.5,
         retentionDays: 'forever',
+        objectRetentionDays: 'forever',
+        pipelines: [],
         presence: false,
       },
-      { platform: 'twitch', name: 'b', enabled: false, samplingRate: 1, retentionDays: 7, presence: true },
+      {
+        platform: 'twitch',
+        name: 'b',
+        enabled: false,
+        samplingRate: 1,
+        retentionDays: 7,
+        objectRetentionDays: 'forever',
+        pipelines: [],
+        presence: true,
+      },
     ]);
   });
 

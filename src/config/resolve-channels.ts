@@ -13,6 +13,10 @@ export interface EffectiveChannel {
   /** Share of messages kept, 0 to 1. */
   samplingRate: number;
   retentionDays: number | 'forever';
+  /** Of the objects in storage. */
+  objectRetentionDays: number | 'forever';
+  /** Names of the pipelines that run before its rows go. */
+  pipelines: readonly string[];
   presence: boolean;
 }
 
@@ -22,6 +26,8 @@ interface Entry {
   enabled?: boolean;
   sampling_rate?: number;
   retention_days?: number | 'forever';
+  object_retention_days?: number | 'forever';
+  pipelines?: readonly string[];
   presence?: boolean;
 }
 
@@ -50,6 +56,8 @@ function resolve(
     enabled: on && (entry.enabled ?? defaults.enabled),
     samplingRate: entry.sampling_rate ?? defaults.sampling_rate,
     retentionDays: entry.retention_days ?? defaults.retention_days,
+    objectRetentionDays: entry.object_retention_days ?? defaults.object_retention_days,
+    pipelines: entry.pipelines ?? defaults.pipelines,
     presence: entry.presence ?? defaults.presence,
   }));
 }

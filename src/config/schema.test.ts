@@ -17,9 +17,10 @@ function leaves(node: Node, path: string): [key: string, standard: string][] {
       leaves(child, path === '' ? key : `${path}.${key}`),
     );
   }
-  if (typeof node.additionalProperties === 'object') return leaves(node.additionalProperties, '');
+  if (typeof node.additionalProperties === 'object' && node.additionalProperties.properties)
+    return leaves(node.additionalProperties, '');
   // Zod leaves out the default of a list whose items are transformed.
-  if (node.type === 'array') return [[path, '`[]`']];
+  if (node.type === 'array') return [[path, `\`${JSON.stringify(node.default ?? [])}\``]];
   return [[path, node.default === undefined ? '' : `\`${JSON.stringify(node.default)}\``]];
 }
 

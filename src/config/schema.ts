@@ -31,13 +31,22 @@ const oneWord = z.string().regex(/^[^\s\0]+$/, 'should be one word, without spac
 
 const rate = z.number().min(0).max(1);
 const retentionDays = z.union([z.number().positive().max(36_500), z.literal('forever')]);
+const pipelineName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'should be a name: 1 to 63 of a-z, 0-9, - and _');
+const pipelineNames = z.array(pipelineName);
 
 /** What a channel may say about itself; what it leaves out comes from `defaults`. */
 export const channelSettings = {
   enabled: z.boolean().optional(),
   /** Share of messages kept, 0 to 1. */
   sampling_rate: rate.optional(),
+  /** How long the index keeps its rows. */
   retention_days: retentionDays.optional(),
+  /** How long storage keeps its objects. */
+  object_retention_days: retentionDays.optional(),
+  /** What runs over its rows before they go, by name. */
+  pipelines: pipelineNames.optional(),
   /** Record joins, parts and the like. */
   presence: z.boolean().optional(),
 };
@@ -68,6 +77,60 @@ const ircChannel = z.strictObject({
 const channelEntry = z.union([twitchName.transform((name) => ({ name })), channel]);
 const ircChannelEntry = z.union([ircName.transform((name) => ({ name })), ircChannel]);
 
+/** The steps of a pipeline (docs/retention.md): each sees the rows of one channel and UTC day, before they go. */
+const pipelineStep = z.discriminatedUnion('step', [
+  /** One row per user into `kept_user_activity`. */
+  z.strictObject({ step: z.literal('user_activity') }),
+  /** One row into `kept_channel_summaries`. */
+  z.strictObject({ step: z.literal('channel_summary') }),
+  /** Messages that match any of these go into `kept_messages`. */
+  z.strictObject({
+    step: z.literal('keep'),
+    moderators: z.boolean().default(false),
+    replies: z.boolean().default(false),
+    words: z.array(z.string().min(1)).default([]),
+    users: z.array(z.string().min(1)).default([]),
+  }),
+  /** Every row as one object in storage, below `prefix`. */
+  z.strictObject({
+    step: z.literal('export'),
+    format: z.enum(['jsonl', 'parquet']).default('jsonl'),
+    prefix: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9/_-]*\/$/, 'should be a path of a-z, 0-9, -, _ and /, ending in /')
+      .default('exports/'),
+  }),
+  /** Adds to each user's score in `user_scores`. */
+  z.strictObject({
+    step: z.literal('user_scores'),
+    message: z.number().default(1),
+    reply: z.number().default(0),
+    timeout: z.number().default(0),
+    ban: z.number().default(0),
+    deleted: z.number().default(0),
+  }),
+  /** One statement, in the transaction that marks the step as done. $1 = channel id, $2 and $3 = from and to. */
+  z.strictObject({ step: z.literal('sql'), statement: z.string().min(1) }),
+  /** A program that reads the lines as JSON Lines; exit code 0 = done. */
+  z.strictObject({
+    step: z.literal('command'),
+    argv: z.array(z.string()).min(1),
+    timeout_seconds: seconds.default(600),
+  }),
+  /** A POST with a summary, and a key that is the same at every attempt (`Idempotency-Key`). */
+  z.strictObject({
+    step: z.literal('webhook'),
+    url: z.url({ protocol: /^https?$/, error: 'should be an http or https URL' }),
+    headers: z.record(z.string().regex(/^[A-Za-z0-9-]+$/), oneLine).default({}),
+    timeout_seconds: seconds.default(30),
+  }),
+]);
+
+const databaseUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'should be an address such as postgres://user:password@host:5432/database',
+});
+
 const backoff = z.strictObject({
   min_seconds: seconds.default(1),
   max_seconds: seconds.default(300),
@@ -80,6 +143,11 @@ export const configSchema = z.strictObject({
     .regex(/^[a-z0-9-]{0,32}$/, 'should be at most 32 of a-z, 0-9 and -')
     .default(''),
   data_dir: z.string().min(1).default('data'),
+
+  /** PostgreSQL 15 or newer for the index; left out: an embedded one below `data_dir`. */
+  database_url: databaseUrl.optional(),
+  /** A read replica for queries. */
+  database_read_url: databaseUrl.optional(),
 
   twitch: z
     .strictObject({
@@ -160,6 +228,8 @@ export const configSchema = z.strictObject({
       enabled: z.boolean().default(true),
       sampling_rate: rate.default(1),
       retention_days: retentionDays.default(30),
+      object_retention_days: retentionDays.default('forever'),
+      pipelines: pipelineNames.default([]),
       presence: z.boolean().default(false),
     })
     .prefault({}),
@@ -248,12 +318,70 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 
+  index: z
+    .strictObject({
+      /** `auto`: where a `database_url` is given, else where the machine has memory for the embedded database (1 GB). */
+      enabled: z.union([z.boolean(), z.literal('auto')]).default('auto'),
+      /** Local segments are looked at so often. */
+      poll_interval_seconds: seconds.default(2),
+      /** Storage is looked through for segments that are not indexed so often. */
+      archive_scan_minutes: minutes.default(10),
+      /** Lines per transaction. */
+      batch_lines: count.max(100_000).default(5_000),
+      /** Connections to PostgreSQL at most. */
+      connections: count.max(100).default(10),
+      /** Bans, timeouts and clears mark messages of so long before as removed. */
+      moderation_window_hours: z.number().positive().max(8_760).default(24),
+      /** Activity that is further apart belongs to two sessions. */
+      session_idle_minutes: minutes.default(30),
+    })
+    .prefault({}),
+
+  /** Named lists of steps that run over rows before retention takes them. */
+  pipelines: z.record(pipelineName, z.array(pipelineStep).min(1)).default({}),
+
+  maintenance: z
+    .strictObject({
+      /** Cron expression, UTC. */
+      schedule: z
+        .string()
+        .regex(/^(@\w+|\S+( +\S+){4,5})$/, 'should be a cron expression such as "10 4 * * *"')
+        .default('10 4 * * *'),
+      /** A step that failed so often waits for `chatlog maintain --retry`. */
+      attempts_max: count.default(8),
+      backoff: z
+        .strictObject({ min_seconds: seconds.default(60), max_seconds: seconds.default(21_600) })
+        .prefault({}),
+      /** Rows per DELETE. */
+      delete_batch: count.max(1_000_000).default(10_000),
+      lock_timeout_seconds: seconds.default(5),
+    })
+    .prefault({}),
+
   http: z
     .strictObject({
       enabled: z.boolean().default(true),
       host: host.default('127.0.0.1'),
       /** 0 = any free port, printed at the start. */
       port: z.number().int().min(0).max(65_535).default(8080),
+      /** Who may read the index: everyone who reaches the port, or holders of a token. Export and admin always need one. */
+      read_access: z.enum(['public', 'token']).default('public'),
+      /** Requests a minute for each address and token. */
+      rate_limit: count.default(100),
+      /** Origins whose pages may read; `*` = all. */
+      cors_origins: z.array(z.string().min(1)).default(['*']),
+      /** Whose word counts for a client's address: nobody's, fly.io's, or the last proxy's (X-Forwarded-For). */
+      trust_proxy: z.enum(['none', 'fly', 'forwarded']).default('none'),
+      statement_timeout_seconds: seconds.default(2),
+      /** Rows per page at most. */
+      page_max: count.max(10_000).default(1_000),
+      /** Days that one query may span at most. */
+      range_max_days: count.max(36_500).default(366),
+      /** The name that people say to opt out: `!chatlog optout CODE`. */
+      optout_name: z
+        .string()
+        .regex(/^[a-z0-9_]{1,32}$/, 'should be one word of a-z, 0-9 and _')
+        .default('chatlog'),
     })
     .prefault({}),
 
@@ -270,4 +398,7 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 export type TwitchConfig = NonNullable<Config['twitch']>;
 export type IrcNetworkConfig = Config['irc'][string];
+export type IndexConfig = Config['index'];
+export type HttpConfig = Config['http'];
+export type PipelineStep = z.output<typeof pipelineStep>;
 export type S3Config = NonNullable<Config['s3']>;

@@ -10,6 +10,8 @@ const SECRET_KEYS = new Set([
   'access_key_id',
   'secret_access_key',
   'session_token',
+  'database_url',
+  'database_read_url',
 ]);
 
 /** Whether the value at this path is never to be shown. */
@@ -30,6 +32,13 @@ export function configSecrets(config: Config): string[] {
     accessKeyId.length >= ACCESS_KEY_ID_MIN ? accessKeyId : undefined,
     s3?.secret_access_key,
     s3?.session_token,
+    config.database_url,
+    config.database_read_url,
+    databasePassword(config.database_url),
+    databasePassword(config.database_read_url),
+    ...Object.values(config.pipelines)
+      .flat()
+      .flatMap((step) => (step.step === 'webhook' ? Object.values(step.headers) : [])),
     ...Object.values(config.irc).flatMap((network) => [
       network.server_password,
       network.sasl?.password,
@@ -38,4 +47,15 @@ export function configSecrets(config: Config): string[] {
     ]),
   ];
   return found.filter((secret) => secret !== undefined && secret !== '') as string[];
+}
+
+/** As it stands in the address, decoded: what the server's messages would show. */
+function databasePassword(url: string | undefined): string | undefined {
+  if (url === undefined || !URL.canParse(url)) return undefined;
+  const { password } = new URL(url);
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    return password;
+  }
 }
