@@ -24,6 +24,7 @@ export function createObjectStore(
   return deferredObjectStore({
     name: `s3://${s3.bucket} (${label})`,
     concurrencyMax,
+    presigns: true,
     create: async () => {
       const { createS3ObjectStore } = await import('./s3-object-store.ts');
       return createS3ObjectStore(s3, { log, singlePutMaxBytes: upload.single_put_max_bytes });

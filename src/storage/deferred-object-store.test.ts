@@ -48,3 +48,14 @@ test('waiting for a store that is never made ends with the abort', async () => {
   abort.abort(new Error('stop'));
   await expect(waiting).rejects.toThrow('stop');
 });
+
+test('only a store that gives links says that it does', async () => {
+  await using dir = await tempDir();
+  const create = async () => ({
+    ...(await createDirectoryObjectStore(dir.path)),
+    presign: async (key: string, seconds: number) => `https://store/${key}?${seconds}`,
+  });
+  expect(deferredObjectStore({ name: 'archive', create }).presign).toBeUndefined();
+  const store = deferredObjectStore({ name: 'archive', create, presigns: true });
+  expect(await store.presign?.('a', 9)).toBe('https://store/a?9');
+});

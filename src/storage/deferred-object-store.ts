@@ -5,11 +5,13 @@
  */
 import { abortable } from '../lib/abortable.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
-import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome, ReplaceOutcome } from './object-store.ts';
 
 export interface DeferredStoreOptions {
   name: string;
   concurrencyMax?: number;
+  /** Whether the store that is made has {@link ObjectStore.presign}. */
+  presigns?: boolean;
   create(): Promise<ObjectStore>;
 }
 
@@ -20,17 +22,35 @@ export function deferredObjectStore(options: DeferredStoreOptions): ObjectStore 
 class DeferredObjectStore implements ObjectStore {
   readonly name: string;
   readonly concurrencyMax?: number;
+  readonly presign?: (key: string, seconds: number) => Promise<string>;
   readonly #create: () => Promise<ObjectStore>;
   #store: Promise<ObjectStore> | undefined;
 
-  constructor({ name, concurrencyMax, create }: DeferredStoreOptions) {
+  constructor({ name, concurrencyMax, presigns, create }: DeferredStoreOptions) {
     this.name = name;
     this.concurrencyMax = concurrencyMax;
     this.#create = create;
+    if (presigns) {
+      const never = new AbortController().signal;
+      this.presign = async (key, seconds) => (await this.#made(never)).presign!(key, seconds);
+    }
   }
 
   async put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
     return (await this.#made(signal)).put(key, body, signal);
+  }
+
+  async replace(
+    key: string,
+    body: ObjectBody,
+    expectedObjectSha256: string,
+    signal: AbortSignal,
+  ): Promise<ReplaceOutcome> {
+    return (await this.#made(signal)).replace(key, body, expectedObjectSha256, signal);
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    await (await this.#made(signal)).remove(key, signal);
   }
 
   async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {

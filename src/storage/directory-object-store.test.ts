@@ -4,6 +4,7 @@ import { sampleLines, writeObjectBody } from '../../test/support/segments.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { createDirectoryObjectStore } from './directory-object-store.ts';
 import { testObjectStore } from './object-store.contract.ts';
+import { toMetadata } from './segment-metadata.ts';
 
 const key = '2026/11/21/twitch/xqc/twitch_xqc_20261121_1300.jsonl.zst';
 const never = new AbortController().signal;
@@ -71,6 +72,38 @@ test.each([
   const body = await writeObjectBody(directory.join('body'), sampleLines(1));
   await expect(store.put(bad, body, never)).rejects.toMatchObject({ code: 'key_invalid' });
   await expect(store.head(bad, never)).rejects.toMatchObject({ code: 'key_invalid' });
+});
+
+test.each(['before', 'after'])(
+  'a replacement that died %s its rename describes what is there',
+  async (when) => {
+    await using directory = await tempDir();
+    const store = await createDirectoryObjectStore(directory.join('root'));
+    const old = await writeObjectBody(directory.join('old'), sampleLines(50, 'old'));
+    const next = await writeObjectBody(directory.join('next'), sampleLines(50, 'next'));
+    await store.put(key, when === 'before' ? old : next, never);
+    const metadata = { ...toMetadata(old.description), next: toMetadata(next.description) };
+    await writeFile(directory.join('root/.chatlog/meta', `${key}.json`), JSON.stringify(metadata));
+    const there = when === 'before' ? old : next;
+    expect(await store.head(key, never)).toEqual({
+      bytes: there.description.objectBytes,
+      description: there.description,
+    });
+    expect(await store.replace(key, next, old.description.objectSha256, never)).toBe('replaced');
+    expect((await store.head(key, never))?.description).toEqual(next.description);
+    expect((await readFile(directory.join('root', key))).equals(await readFile(next.path))).toBe(true);
+  },
+);
+
+test('a replaced object no longer shares its bytes with the segment that it was linked to', async () => {
+  await using directory = await tempDir();
+  const store = await createDirectoryObjectStore(directory.join('root'));
+  const old = await writeObjectBody(directory.join('old'), sampleLines(50, 'old'));
+  const next = await writeObjectBody(directory.join('next'), sampleLines(40, 'next'));
+  await store.put(key, old, never);
+  await store.replace(key, next, old.description.objectSha256, never);
+  const object = await stat(directory.join('root', key));
+  expect([(await stat(old.path)).ino, (await stat(next.path)).ino]).not.toContain(object.ino);
 });
 
 test('copies that were left half-written a day ago are swept', async () => {

@@ -3,7 +3,7 @@
  * free: by a hard link of the spool's own file where both lie in one file system (which copies nothing and needs no
  * free disk), else from a copy that was synced first.
  *
- *     <root>/.chatlog/meta/<key>.json   the description, written before the object
+ *     <root>/.chatlog/meta/<key>.json   the description, written before the object; while it is replaced, the new one too
  *     <root>/.chatlog/tmp/              half-written copies
  *
  * Every path is checked to lie under the root.
@@ -16,8 +16,15 @@ import { ChatlogError, errorText } from '../lib/errors.ts';
 import { makeDirectory } from '../lib/make-directory.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import { syncDirectory } from '../spool.ts';
-import { compareObject } from './compare-object.ts';
-import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+import { compareObject, objectDigest } from './compare-object.ts';
+import type {
+  ObjectBody,
+  ObjectHead,
+  ObjectStore,
+  PutOutcome,
+  ReplaceOutcome,
+  SegmentDescription,
+} from './object-store.ts';
 import { fromMetadata, toMetadata } from './segment-metadata.ts';
 
 const HIDDEN = '.chatlog';
@@ -52,7 +59,7 @@ class DirectoryObjectStore implements ObjectStore {
         return 'created';
       }
       await makeDurableDirectory(this.#root, dirname(path));
-      await this.#writeDescription(key, body);
+      await this.#writeDescription(key, body.description);
       try {
         await this.#create(path, body, signal);
       } catch (error) {
@@ -64,14 +71,60 @@ class DirectoryObjectStore implements ObjectStore {
     });
   }
 
+  /** Always a file of its own: the object's bytes may be shared with a segment of the spool, by a hard link. */
+  async replace(
+    key: string,
+    body: ObjectBody,
+    expectedObjectSha256: string,
+    signal: AbortSignal,
+  ): Promise<ReplaceOutcome> {
+    const path = this.#objectPath(key);
+    return this.#explained(`replace ${key}`, signal, async () => {
+      const head = await this.head(key, signal);
+      if (!head) return 'missing';
+      const present = await objectDigest(this, key, head, signal);
+      const { description } = body;
+      if (present !== expectedObjectSha256 && present !== description.objectSha256) return 'changed';
+      if (present !== description.objectSha256) {
+        const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
+        try {
+          await copyVerified(body, temporary, signal);
+          await this.#writeDescription(key, head.description ?? description, description);
+          await rename(temporary, path);
+        } finally {
+          await unlink(temporary).catch(undefinedIfMissing);
+        }
+      }
+      await syncDirectory(dirname(path));
+      await this.#writeDescription(key, description);
+      return 'replaced';
+    });
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    const path = this.#objectPath(key);
+    const descriptionPath = this.#descriptionPath(key);
+    await this.#explained(`remove ${key}`, signal, async () => {
+      for (const file of [path, descriptionPath]) {
+        const parent = await stat(dirname(file)).catch(undefinedIfMissing);
+        if (!parent) continue;
+        await unlink(file).catch(undefinedIfMissing);
+        await syncDirectory(dirname(file));
+      }
+    });
+  }
+
   async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
     const path = this.#objectPath(key);
     return this.#explained(`head ${key}`, signal, async () => {
       const stats = await stat(path).catch(undefinedIfMissing);
       if (!stats?.isFile()) return undefined;
       const text = await readFile(this.#descriptionPath(key), 'utf8').catch(undefinedIfMissing);
-      const description = fromMetadata(parseMetadata(text));
-      return { bytes: stats.size, description };
+      const { description, next } = parseDescriptions(text);
+      // Only while the object is replaced, or where that was broken off: its bytes tell which of the two they are.
+      const isNext =
+        next && (await objectDigest(this, key, { bytes: stats.size }, signal)) === next.objectSha256;
+      return { bytes: stats.size, description: isNext ? next : description };
     });
   }
 
@@ -129,12 +182,7 @@ class DirectoryObjectStore implements ObjectStore {
   async #copy(path: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
     const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
     try {
-      const digest = await copySynced(body, temporary, signal);
-      if (digest !== body.description.objectSha256) {
-        throw new ChatlogError('source_changed', `${body.path} changed while it was being copied`, {
-          retryable: true,
-        });
-      }
+      await copyVerified(body, temporary, signal);
       await link(temporary, path).catch((error: unknown) =>
         renameWhereLinksAreUnknown(error, temporary, path),
       );
@@ -150,11 +198,17 @@ class DirectoryObjectStore implements ObjectStore {
     return now === 'same' ? 'created' : 'conflict';
   }
 
-  async #writeDescription(key: string, body: ObjectBody): Promise<void> {
+  /** @param next of the bytes that are about to take the place of those described */
+  async #writeDescription(
+    key: string,
+    description: SegmentDescription,
+    next?: SegmentDescription,
+  ): Promise<void> {
     const path = this.#descriptionPath(key);
     const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
     await makeDurableDirectory(this.#root, dirname(path));
-    await writeSynced(temporary, `${JSON.stringify(toMetadata(body.description))}\n`);
+    const metadata = { ...toMetadata(description), ...(next ? { next: toMetadata(next) } : {}) };
+    await writeSynced(temporary, `${JSON.stringify(metadata)}\n`);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
   }
@@ -248,7 +302,8 @@ async function renameWhereLinksAreUnknown(error: unknown, from: string, to: stri
   await rename(from, to);
 }
 
-async function copySynced(body: ObjectBody, to: string, signal: AbortSignal): Promise<string> {
+/** Throws `source_changed` where the copy is not what was described. */
+async function copyVerified(body: ObjectBody, to: string, signal: AbortSignal): Promise<void> {
   const hash = createHash('sha256');
   const target = await open(to, 'wx');
   try {
@@ -261,7 +316,10 @@ async function copySynced(body: ObjectBody, to: string, signal: AbortSignal): Pr
   } finally {
     await target.close();
   }
-  return hash.digest('hex');
+  if (hash.digest('hex') === body.description.objectSha256) return;
+  throw new ChatlogError('source_changed', `${body.path} changed while it was being copied`, {
+    retryable: true,
+  });
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {
@@ -300,14 +358,26 @@ async function syncUpTo(root: string, path: string): Promise<void> {
   }
 }
 
-function parseMetadata(text: string | undefined): Record<string, string> | undefined {
+function parseDescriptions(text: string | undefined): {
+  description?: SegmentDescription | undefined;
+  next?: SegmentDescription | undefined;
+} {
   try {
     const value: unknown = JSON.parse(text ?? '');
-    if (value === null || typeof value !== 'object') return undefined;
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, String(entry)]));
+    const next = isRecord(value) && isRecord(value.next) ? value.next : undefined;
+    return { description: fromMetadata(texts(value)), next: fromMetadata(texts(next)) };
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object';
+}
+
+function texts(value: unknown): Record<string, string> | undefined {
+  if (!isRecord(value)) return undefined;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, String(entry)]));
 }
 
 function undefinedIfMissing(error: unknown): undefined {

@@ -84,6 +84,68 @@ export function testObjectStore(open: OpenStore): void {
     store.close();
   });
 
+  test('an object is replaced by other bytes with their description, and doing it again changes nothing', async () => {
+    await using directory = await tempDir();
+    const store = await open();
+    const before = await writeObjectBody(directory.join('before'), sampleLines(50, 'before'));
+    const after = await writeObjectBody(directory.join('after'), sampleLines(49, 'after'));
+    const untouched = await readFile(before.path);
+    await store.put(key, before, never);
+    for (let time = 1; time <= 2; time++) {
+      expect(await store.replace(key, after, before.description.objectSha256, never)).toBe('replaced');
+      const { objectBytes } = after.description;
+      expect(await store.head(key, never)).toEqual({ bytes: objectBytes, description: after.description });
+      expect((await collect(store.get(key, never))).equals(await readFile(after.path))).toBe(true);
+    }
+    expect((await readFile(before.path)).equals(untouched)).toBe(true);
+    expect(await collectAll(list(store, ''))).toEqual([key]);
+    store.close();
+  });
+
+  test('what is not as expected is not replaced', async () => {
+    await using directory = await tempDir();
+    const store = await open();
+    const before = await writeObjectBody(directory.join('before'), sampleLines(50, 'before'));
+    const after = await writeObjectBody(directory.join('after'), sampleLines(49, 'after'));
+    const { objectSha256 } = before.description;
+    expect(await store.replace(key, after, objectSha256, never)).toBe('missing');
+    await store.put(key, before, never);
+    expect(await store.replace(key, after, '0'.repeat(64), never)).toBe('changed');
+    expect((await store.head(key, never))?.description).toEqual(before.description);
+    store.close();
+  });
+
+  test('of two who replace the same object at the same time the last one to come finds it changed', async () => {
+    await using directory = await tempDir();
+    const store = await open();
+    const before = await writeObjectBody(directory.join('before'), sampleLines(50, 'before'));
+    const one = await writeObjectBody(directory.join('one'), sampleLines(49, 'one'));
+    const two = await writeObjectBody(directory.join('two'), sampleLines(48, 'two'));
+    await store.put(key, before, never);
+    const { objectSha256 } = before.description;
+    expect(await store.replace(key, one, objectSha256, never)).toBe('replaced');
+    expect(await store.replace(key, two, objectSha256, never)).toBe('changed');
+    expect((await store.head(key, never))?.description).toEqual(one.description);
+    store.close();
+  });
+
+  test('a removed object is gone with its description, and removing it again is no error', async () => {
+    await using directory = await tempDir();
+    const store = await open();
+    const body = await writeObjectBody(directory.join('body'), sampleLines(5));
+    await store.put(key, body, never);
+    for (let time = 1; time <= 2; time++) {
+      await store.remove(key, never);
+      expect(await store.head(key, never)).toBeUndefined();
+    }
+    expect(await collectAll(list(store, ''))).toEqual([]);
+    expect((await readFile(body.path)).length).toBe(body.description.objectBytes);
+    const other = await writeObjectBody(directory.join('other'), sampleLines(7, 'other'));
+    expect(await store.put(key, other, never)).toBe('created');
+    expect((await store.head(key, never))?.description).toEqual(other.description);
+    store.close();
+  });
+
   test('an aborted call rejects with the reason of the abort', async () => {
     await using directory = await tempDir();
     const store = await open();

@@ -1,6 +1,7 @@
 /**
  * The port to object storage. Every adapter passes `object-store.contract.ts`. No adapter retries for longer than
- * one call and none overwrites: a key is created once and never changes.
+ * one call, and none overwrites unasked: a key is created once and changes only where somebody is forgotten
+ * ({@link ObjectStore.replace}). Keys are the archive's own: what `s3.prefix` puts before them is the adapter's affair.
  */
 
 /** What a segment says about itself, stored as the object's user metadata (all values as text). */
@@ -37,6 +38,13 @@ export type PutOutcome =
   /** The key holds something else; nothing was changed. */
   | 'conflict';
 
+export type ReplaceOutcome =
+  /** The key holds the new bytes, also where an earlier call whose reply was lost had put them there. */
+  | 'replaced'
+  /** The key holds something else than expected, or came to in between; nothing was changed. */
+  | 'changed'
+  | 'missing';
+
 export interface ObjectHead {
   bytes: number;
   /** From the object's metadata; undefined where the object was not written by Chatlog. */
@@ -50,6 +58,20 @@ export interface ObjectStore {
   readonly concurrencyMax?: number;
   /** Creates the object if the key is free. Abort leaves the outcome unknown, as a lost reply does: ask {@link head}. */
   put(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome>;
+  /**
+   * Puts the body in the place of an object whose bytes are the expected ones: readers see the old object or the new one,
+   * never a part. Where a store knows no conditional writes, nobody else may write to the key at the same time.
+   */
+  replace(
+    key: string,
+    body: ObjectBody,
+    expectedObjectSha256: string,
+    signal: AbortSignal,
+  ): Promise<ReplaceOutcome>;
+  /** Removes the object; that it is not there is no error. */
+  remove(key: string, signal: AbortSignal): Promise<void>;
+  /** A link that lets whoever has it read the object for so long (7 days at most), without any request. */
+  presign?(key: string, seconds: number): Promise<string>;
   /** Undefined where the key does not exist. */
   head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined>;
   /** The object's bytes in order; verified by the caller. Throws `object_missing`. */

@@ -1,6 +1,6 @@
 /**
- * Object storage over the S3 protocol. Creates keys and never overwrites: `If-None-Match: *` where the provider knows
- * it, asking first where not. What failed without a certain outcome is looked up before it counts as failed.
+ * Object storage over the S3 protocol. Creates keys and does not overwrite: `If-None-Match: *` where the provider knows
+ * it, asking first where not; replaces what is to be replaced under `If-Match`, likewise. What failed without a certain outcome is looked up before it counts as failed.
  *
  * Bounds: a few attempts within one call, each under a deadline (`s3-client.ts`); one object of at most
  * `single_put_max_bytes` in memory per put, or two parts of 5 MiB.
@@ -28,8 +28,8 @@ import { ChatlogError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import { objectKey } from '../segment-name.ts';
-import { compareObject } from './compare-object.ts';
-import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome } from './object-store.ts';
+import { compareObject, objectDigest } from './compare-object.ts';
+import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome, ReplaceOutcome } from './object-store.ts';
 import { type ProviderProfile, providerProfile } from './provider-profile.ts';
 import { createS3Client, type S3ClientOptions } from './s3-client.ts';
 import { isAmbiguous, type S3Error, toS3Error } from './s3-errors.ts';
@@ -46,6 +46,12 @@ const PART_BYTES = 5 * 1024 * 1024;
 const PUT_ATTEMPTS_MAX = 4;
 const RETRY_PAUSE_MS = 100;
 const ORPHAN_AGE_MS = 24 * 3_600_000;
+const PRESIGNED_SECONDS_MAX = 7 * 86_400;
+const REPEATABLE: ReadonlySet<string> = new Set([
+  'precondition_failed',
+  'write_conflict',
+  'damaged_in_transit',
+]);
 
 /** Throws the system's error where `tls_ca_file` cannot be read. Reaches out to nothing yet. */
 export async function createS3ObjectStore(s3: S3Config, options: S3ObjectStoreOptions): Promise<ObjectStore> {
@@ -58,6 +64,7 @@ class S3ObjectStore implements ObjectStore {
   readonly concurrencyMax: number;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #providerHeaders: ReadonlySet<string>;
   readonly #client: S3Client;
   readonly #log: Logger;
   readonly #singlePutMaxBytes: number;
@@ -70,6 +77,7 @@ class S3ObjectStore implements ObjectStore {
     this.concurrencyMax = profile.concurrencyMax;
     this.#bucket = s3.bucket;
     this.#prefix = s3.prefix;
+    this.#providerHeaders = new Set(Object.keys(profile.headers).map((name) => name.toLowerCase()));
     this.#client = client;
     this.#log = options.log;
     this.#singlePutMaxBytes = options.singlePutMaxBytes;
@@ -83,7 +91,8 @@ class S3ObjectStore implements ObjectStore {
       const present = this.#looksFirst(body) ? await this.#compare(key, body, signal) : undefined;
       if (present) return present;
       try {
-        await this.#call(`put ${key}`, () => this.#create(key, body, signal), signal);
+        const condition = this.#conditionalPuts === 'none' ? {} : { IfNoneMatch: '*' };
+        await this.#call(`put ${key}`, () => this.#write(key, body, condition, signal), signal);
         return 'created';
       } catch (thrown) {
         const outcome = await this.#settle(key, body, thrown, attempt, signal);
@@ -93,14 +102,72 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
+  async replace(
+    key: string,
+    body: ObjectBody,
+    expectedObjectSha256: string,
+    signal: AbortSignal,
+  ): Promise<ReplaceOutcome> {
+    let quotes = true;
+    for (let attempt = 1; ; attempt++) {
+      const head = await this.#head(key, signal);
+      if (!head) return 'missing';
+      const present = await objectDigest(this, key, head, signal);
+      if (present === body.description.objectSha256) return 'replaced';
+      if (present !== expectedObjectSha256) return 'changed';
+      try {
+        const etag = quotes ? head.etag : head.etag?.replaceAll('"', '');
+        const condition = this.#replacesConditionally(body) ? { IfMatch: etag } : {};
+        await this.#call(`replace ${key}`, () => this.#write(key, body, condition, signal), signal);
+      } catch (thrown) {
+        signal.throwIfAborted();
+        if (!isS3Error(thrown) || attempt >= PUT_ATTEMPTS_MAX) throw thrown;
+        const isUnknown = thrown.code === 'not_implemented' && this.#conditionalPuts !== 'none';
+        if (isUnknown) this.#putUnconditionally();
+        else if (!isAmbiguous(thrown.code) && !REPEATABLE.has(thrown.code)) throw thrown;
+        // Ceph RGW (16, at least) compares the condition with its quotes to a tag without them.
+        if (thrown.code === 'precondition_failed') quotes = !quotes;
+      }
+      // What was written, or what came in between, is what the next look finds.
+      if (attempt > 1) await sleep(RETRY_PAUSE_MS * attempt * (1 + Math.random()), undefined, { signal });
+    }
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    const command = new DeleteObjectCommand(this.#at(key));
+    const send = () => this.#client.send(command, { abortSignal: signal });
+    await this.#call(`remove ${key}`, send, signal).catch((error: unknown) => {
+      if (!(error instanceof ChatlogError && error.code === 'object_missing')) throw error;
+    });
+  }
+
+  async presign(key: string, seconds: number): Promise<string> {
+    const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+    const expiresIn = Math.min(PRESIGNED_SECONDS_MAX, Math.max(1, Math.ceil(seconds)));
+    return getSignedUrl(this.#client, new GetObjectCommand(this.#at(key)), {
+      expiresIn,
+      // Whoever has the link does not send them.
+      unsignableHeaders: new Set(this.#providerHeaders),
+    });
+  }
+
   async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    const head = await this.#head(key, signal);
+    return head && { bytes: head.bytes, description: head.description };
+  }
+
+  async #head(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<(ObjectHead & { etag: string | undefined }) | undefined> {
     try {
       const reply = await this.#call(
         `head ${key}`,
         () => this.#client.send(new HeadObjectCommand(this.#at(key)), { abortSignal: signal }),
         signal,
       );
-      return { bytes: reply.ContentLength ?? 0, description: fromMetadata(reply.Metadata) };
+      const description = fromMetadata(reply.Metadata);
+      return { bytes: reply.ContentLength ?? 0, description, etag: reply.ETag };
     } catch (error) {
       if (error instanceof ChatlogError && error.code === 'object_missing') return undefined;
       throw error;
@@ -127,18 +194,20 @@ class S3ObjectStore implements ObjectStore {
     do {
       const command = new ListObjectsV2Command({
         Bucket: this.#bucket,
-        Prefix: prefix,
+        Prefix: this.#prefix + prefix,
         ContinuationToken: after,
       });
       const send = () => this.#client.send(command, { abortSignal: signal });
       const page = await this.#call(`list ${prefix}`, send, signal);
-      for (const object of page.Contents ?? []) yield { key: object.Key ?? '', bytes: object.Size ?? 0 };
+      for (const { Key = '', Size = 0 } of page.Contents ?? []) {
+        yield { key: Key.slice(this.#prefix.length), bytes: Size };
+      }
       after = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (after !== undefined);
   }
 
   async check(signal: AbortSignal): Promise<void> {
-    const key = `${this.#prefix}chatlog-check/${randomUUID()}`;
+    const key = `chatlog-check/${randomUUID()}`;
     const written = Buffer.from('Chatlog was here to see whether it can write. This may be deleted.\n');
     const put = new PutObjectCommand({ ...this.#at(key), Body: written });
     await this.#call('write a test object', () => this.#client.send(put, { abortSignal: signal }), signal);
@@ -172,7 +241,7 @@ class S3ObjectStore implements ObjectStore {
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
         const ageMs = this.#now() - (Initiated?.getTime() ?? Number.POSITIVE_INFINITY);
         if (Key === undefined || !this.#isSegment(Key) || ageMs < ORPHAN_AGE_MS) continue;
-        const abort = new AbortMultipartUploadCommand({ ...this.#at(Key), UploadId });
+        const abort = new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId });
         await this.#call(`abort ${Key}`, () => this.#client.send(abort, { abortSignal: signal }), signal);
         swept++;
       }
@@ -195,8 +264,13 @@ class S3ObjectStore implements ObjectStore {
     return this.#headFirst || (this.#conditionalPuts === 'single' && this.#goesInParts(body));
   }
 
+  #replacesConditionally(body: ObjectBody): boolean {
+    if (this.#conditionalPuts === 'none') return false;
+    return this.#conditionalPuts === 'all' || !this.#goesInParts(body);
+  }
+
   #at(key: string): { Bucket: string; Key: string } {
-    return { Bucket: this.#bucket, Key: key };
+    return { Bucket: this.#bucket, Key: this.#prefix + key };
   }
 
   #isSegment(key: string): boolean {
@@ -205,14 +279,19 @@ class S3ObjectStore implements ObjectStore {
   }
 
   /** One attempt. The body is read afresh: a stream that was spent cannot be sent again. */
-  async #create(key: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+  async #write(
+    key: string,
+    body: ObjectBody,
+    condition: { IfNoneMatch?: string; IfMatch?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
     const input: PutObjectCommandInput = {
       ...this.#at(key),
       Metadata: toMetadata(body.description),
       ContentType: contentType(key),
-      ...(this.#conditionalPuts === 'none' ? {} : { IfNoneMatch: '*' }),
+      ...condition,
     };
-    if (this.#goesInParts(body)) return this.#createInParts(input, body, signal);
+    if (this.#goesInParts(body)) return this.#writeInParts(input, body, signal);
     const bytes = await readFile(body.path, { signal });
     if (bytes.length !== body.description.objectBytes) throw sourceChanged(body.path);
     await this.#client.send(new PutObjectCommand({ ...input, Body: bytes }), { abortSignal: signal });
@@ -220,7 +299,7 @@ class S3ObjectStore implements ObjectStore {
   }
 
   /** The condition takes effect at the end (CompleteMultipartUpload); a failure aborts what was begun. */
-  async #createInParts(input: PutObjectCommandInput, body: ObjectBody, signal: AbortSignal): Promise<void> {
+  async #writeInParts(input: PutObjectCommandInput, body: ObjectBody, signal: AbortSignal): Promise<void> {
     const file = createReadStream(body.path, { highWaterMark: 256 * 1024 });
     const upload = new Upload({
       client: this.#client,
@@ -251,12 +330,7 @@ class S3ObjectStore implements ObjectStore {
     if (!isS3Error(thrown)) throw thrown;
     const mayRepeat = attempt < PUT_ATTEMPTS_MAX;
     if (thrown.code === 'not_implemented' && this.#conditionalPuts !== 'none') {
-      this.#conditionalPuts = 'none';
-      this.#headFirst = true;
-      this.#log.info(
-        { store: this.name },
-        'This storage has no create-only puts; keys are looked up before each put instead',
-      );
+      this.#putUnconditionally();
       return 'again';
     }
     if (thrown.code === 'precondition_failed') {
@@ -269,9 +343,17 @@ class S3ObjectStore implements ObjectStore {
       if (present) return present;
       throw thrown;
     }
-    const repeatable = ['precondition_failed', 'write_conflict', 'damaged_in_transit'];
-    if (mayRepeat && repeatable.includes(thrown.code)) return 'again';
+    if (mayRepeat && REPEATABLE.has(thrown.code)) return 'again';
     throw thrown;
+  }
+
+  #putUnconditionally(): void {
+    this.#conditionalPuts = 'none';
+    this.#headFirst = true;
+    this.#log.info(
+      { store: this.name },
+      'This storage has no conditional puts; keys are looked up before each put instead',
+    );
   }
 
   async #compare(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome | undefined> {

@@ -17,8 +17,6 @@ import { describeSegment, type SegmentOrigin } from './describe-segment.ts';
 export interface UploadTools {
   spool: Spool;
   store: ObjectStore;
-  /** Put before every key. */
-  keyPrefix: string;
   origin: SegmentOrigin;
   onProgress: () => void;
   /** Called once a segment has another name. */
@@ -47,7 +45,7 @@ export async function uploadSegment(
   known: SegmentDescription | undefined,
   signal: AbortSignal,
 ): Promise<UploadedSegment> {
-  const { spool, store, keyPrefix, origin, onProgress } = tools;
+  const { spool, store, origin, onProgress } = tools;
   const name = parseSegmentFile(file);
   if (!name) throw new TypeError(`${file} is not the name of a segment`);
   const path = spool.path('sealed', file);
@@ -64,7 +62,7 @@ export async function uploadSegment(
         ? known
         : await describeSegment(path, name.compression, origin, signal, onProgress);
     const stored = await putUnderFreeKey({ ...tools, onRename }, file, description, signal);
-    const key = keyPrefix + objectKey(stored)!;
+    const key = objectKey(stored)!;
     await verify(store, key, description, signal);
     await rename(spool.path('sealed', stored), spool.path('uploaded', stored));
     await syncDirectory(spool.path('uploaded'));
@@ -109,12 +107,12 @@ async function putUnderFreeKey(
   description: SegmentDescription,
   signal: AbortSignal,
 ): Promise<string> {
-  const { spool, store, keyPrefix, onProgress, onRename } = tools;
+  const { spool, store, onProgress, onRename } = tools;
   const name = parseSegmentFile(file)!;
   let current = file;
   const put = (): Promise<'created' | 'conflict'> => {
     const body = { path: spool.path('sealed', current), description, onProgress };
-    return store.put(keyPrefix + objectKey(current)!, body, signal);
+    return store.put(objectKey(current)!, body, signal);
   };
   if ((await put()) === 'created') return current;
   for (const digits of SUFFIX_DIGITS) {

@@ -21,8 +21,6 @@ export interface UploadWorkerOptions {
   spool: Spool;
   store: ObjectStore;
   bench: Workbench;
-  /** Put before every key. */
-  keyPrefix: string;
   origin: SegmentOrigin;
   concurrency: number;
   backoffMinMs: number;
@@ -164,11 +162,10 @@ export class UploadWorker {
   }
 
   #tools({ file }: WorkItem, aliases: string[]): UploadTools {
-    const { spool, store, keyPrefix, origin, bench, log } = this.#options;
+    const { spool, store, origin, bench, log } = this.#options;
     return {
       spool,
       store,
-      keyPrefix,
       origin,
       onProgress: () => bench.moved(file),
       onRename: (to) => {

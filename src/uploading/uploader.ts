@@ -31,7 +31,7 @@ import { Workbench } from './workbench.ts';
 export interface UploaderOptions {
   spool: Spool;
   store: ObjectStore;
-  config: Pick<Config, 'instance' | 'upload' | 'recorder' | 's3'>;
+  config: Pick<Config, 'instance' | 'upload' | 'recorder'>;
   log: Logger;
   /** Wall clock, ms since the epoch. */
   now: () => number;
@@ -123,7 +123,6 @@ class SegmentUploader implements Uploader {
     });
     this.#uploading = new UploadWorker({
       ...{ spool, store, bench, origin, log, monotonic, pollMs },
-      keyPrefix: config.s3?.prefix ?? '',
       concurrency: upload.concurrency,
       backoffMinMs: upload.backoff.min_seconds * 1000,
       backoffMaxMs: upload.backoff.max_seconds * 1000,
