@@ -106,12 +106,10 @@ class FileConfigWatcher implements ConfigWatcher {
   #schedule(): void {
     if (this.#scheduled || this.#stop.signal.aborted) return;
     this.#scheduled = true;
-    this.#inTurn(async () => {
-      try {
-        await this.#readIfTouched();
-      } finally {
-        this.#scheduled = false;
-      }
+    this.#inTurn(() => {
+      // What is told from here on may come too late for this reading: it gets one of its own.
+      this.#scheduled = false;
+      return this.#readIfTouched();
     }).catch(() => {});
   }
 
