@@ -22,6 +22,7 @@ export type ApiApp = FastifyInstance<
   ZodTypeProvider
 >;
 
+/** What a token allows: each includes those before it. */
 export type Scope = 'read' | 'export' | 'admin';
 
 export interface ApiContext {
@@ -35,6 +36,8 @@ export interface ApiContext {
   now(): number;
   /** Undefined where this process does not record (the api role alone). */
   readonly recorder: RecorderControl | undefined;
+  /** What the commands on this machine are let in with, as admin (`state/run.json`). */
+  readonly localToken?: string;
 }
 
 /** What the API may ask of the recorder beside it. */
