@@ -1,0 +1,166 @@
+/**
+ * Answers from the archive's objects, for what the index does not hold (any more): the lines of a channel's days in order
+ * of time, each once, without those of people who opted out or were forgotten.
+ *
+ * Limits: so many scans at a time (more are refused, `archive_busy`), objects and bytes per scan (`archive_too_much`,
+ * before anything is read), memory per scan, and time (`archive_timeout`). An object that is damaged or went away in
+ * between is logged and passed over.
+ */
+import { ChatlogError, errorText } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { PrivacyGate } from '../privacy/privacy-gate.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { listSegments, readSegment, type StoredSegment } from '../storage/read-segment.ts';
+import {
+  type ArchivedLine,
+  type ArchiveRequest,
+  compareLines,
+  concerns,
+  neededTexts,
+} from './archive-request.ts';
+import { hourLines } from './hour-lines.ts';
+import { isServed } from './is-served.ts';
+
+export interface ArchiveLimits {
+  scansMax: number;
+  /** Objects of one scan, and their bytes as stored. */
+  objectsMax: number;
+  objectBytesMax: number;
+  /** Lines of one scan held in memory at a time. */
+  heldBytesMax: number;
+  scanMs: number;
+}
+
+export const ARCHIVE_LIMITS: ArchiveLimits = {
+  scansMax: 2,
+  // Two months of hours with a restart in each of them.
+  objectsMax: 3_000,
+  objectBytesMax: 2 * 1024 ** 3,
+  heldBytesMax: 32 * 1024 ** 2,
+  scanMs: 10 * 60_000,
+};
+
+export interface ArchiveReaderOptions {
+  store: ObjectStore;
+  privacy: PrivacyGate;
+  log: Logger;
+  limits?: Partial<ArchiveLimits>;
+}
+
+const HOUR_MS = 3_600_000;
+
+export class ArchiveReader {
+  readonly #options: ArchiveReaderOptions;
+  readonly #limits: ArchiveLimits;
+  #scans = 0;
+
+  constructor(options: ArchiveReaderOptions) {
+    this.#options = options;
+    this.#limits = { ...ARCHIVE_LIMITS, ...options.limits };
+  }
+
+  /**
+   * Batches of lines, none of them empty. What is refused is refused by the first `next()`; a scan ends, and makes room for
+   * another, when the iteration does. Throws the signal's reason on abort.
+   */
+  async *lines(request: ArchiveRequest, signal: AbortSignal): AsyncGenerator<ArchivedLine[]> {
+    if (request.fromMs >= request.toMs) return;
+    if (this.#scans >= this.#limits.scansMax)
+      throw new ChatlogError('archive_busy', 'as many queries read the archive as may at a time', {
+        retryable: true,
+        hint: 'Try again in some seconds, or ask for what the index holds.',
+      });
+    this.#scans++;
+    const deadline = new AbortController();
+    const late = new ChatlogError('archive_timeout', 'reading the archive took too long and was broken off');
+    const timer = setTimeout(() => deadline.abort(late), this.#limits.scanMs);
+    try {
+      yield* this.#scan(request, AbortSignal.any([signal, deadline.signal]));
+    } finally {
+      clearTimeout(timer);
+      this.#scans--;
+    }
+  }
+
+  async *#scan(request: ArchiveRequest, signal: AbortSignal): AsyncGenerator<ArchivedLine[]> {
+    const { reverse = false, fromMs, toMs, user, after } = request;
+    const { privacy } = this.#options;
+    const wanted = (line: ArchivedLine) =>
+      line.event.type !== 'gap' &&
+      (user === undefined || concerns(line.event, user)) &&
+      (after === undefined || compareLines(line, after) * (reverse ? -1 : 1) > 0) &&
+      isServed(privacy, line.event);
+    for (const [hourMs, segments] of await this.#hours(request, signal)) {
+      yield* hourLines({
+        sources: segments.map(
+          ({ key }) =>
+            () =>
+              this.#readLeniently(key, signal),
+        ),
+        fromMs: Math.max(fromMs, hourMs),
+        toMs: Math.min(toMs, hourMs + HOUR_MS),
+        reverse,
+        needed: neededTexts(user),
+        wanted,
+        bytesMax: this.#limits.heldBytesMax,
+      });
+      signal.throwIfAborted();
+    }
+  }
+
+  /** The segments to read by the hour that they are of, in the order asked for. */
+  async #hours(request: ArchiveRequest, signal: AbortSignal): Promise<[number, StoredSegment[]][]> {
+    const { fromMs, toMs, reverse, after } = request;
+    const hours = new Map<number, StoredSegment[]>();
+    const budget = { objects: this.#limits.objectsMax, bytes: this.#limits.objectBytesMax };
+    for (const { platform, channel } of request.channels) {
+      const range = { platform, channel, fromMs, toMs: toMs - 1 };
+      for await (const segment of this.#list(range, signal)) {
+        const hourMs = Math.floor(segment.startMs / HOUR_MS) * HOUR_MS;
+        if (hourMs + HOUR_MS <= fromMs || hourMs >= toMs) continue;
+        if (after && (reverse ? hourMs > after.timeMs : hourMs + HOUR_MS <= after.timeMs)) continue;
+        budget.objects--;
+        budget.bytes -= segment.bytes;
+        if (budget.objects < 0 || budget.bytes < 0) throw tooMuch();
+        const others = hours.get(hourMs);
+        if (others) others.push(segment);
+        else hours.set(hourMs, [segment]);
+      }
+    }
+    return [...hours].sort(([a], [b]) => (reverse ? b - a : a - b));
+  }
+
+  async *#list(range: Parameters<typeof listSegments>[1], signal: AbortSignal) {
+    try {
+      yield* listSegments(this.#options.store, range, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new ChatlogError('archive_unavailable', `the archive cannot be read: ${errorText(error)}`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+  }
+
+  async *#readLeniently(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { store, log } = this.#options;
+    try {
+      yield* readSegment(store, key, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const code = error instanceof ChatlogError ? error.code : undefined;
+      if (code !== 'object_missing' && code !== 'object_corrupt')
+        throw new ChatlogError('archive_unavailable', `the archive cannot be read: ${errorText(error)}`, {
+          retryable: true,
+          cause: error,
+        });
+      log.warn({ key, err: errorText(error) }, 'an object of the archive was passed over by a query');
+    }
+  }
+}
+
+function tooMuch(): ChatlogError {
+  return new ChatlogError('archive_too_much', 'so much of the archive is not read by one query', {
+    hint: 'Ask for a shorter range of time, or read the objects themselves (/api/segments).',
+  });
+}

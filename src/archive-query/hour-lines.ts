@@ -1,0 +1,141 @@
+/**
+ * The lines of one hour, from all segments that hold some of it (restarts, full files, late lines, several instances), in
+ * order of time and each once.
+ *
+ * Bounded in memory: lines are kept as bytes, up to `bytesMax`. Where an hour is larger, its segments are read several
+ * times, each time for a part of the hour that fits.
+ */
+import type { ChatEvent } from '../event.ts';
+import { eventIdentity } from '../event.ts';
+import { IdenticalLines } from '../index/identical-lines.ts';
+import { lineKey, messageKey } from '../index/message-key.ts';
+import { splitLines } from '../lib/split-lines.ts';
+import { type ArchivedLine, compareLines } from './archive-request.ts';
+
+export interface HourOptions {
+  /** Each segment's lines from its beginning, whenever it is called. Never throws but for abort. */
+  sources: readonly (() => AsyncIterable<Uint8Array>)[];
+  /** Half-open. */
+  fromMs: number;
+  toMs: number;
+  reverse: boolean;
+  /** A line without any of these in it is not wanted; undefined = look at all. */
+  needed: readonly string[] | undefined;
+  wanted(line: ArchivedLine): boolean;
+  /** Of lines held at a time, about. */
+  bytesMax: number;
+}
+
+/** Lines handed on together. */
+const BATCH_LINES = 500;
+/** No line is nearly as long: such a thing is no line. */
+const LINE_BYTES_MAX = 4 * 1024 * 1024;
+/** What a held line takes beside its bytes. */
+const LINE_OVERHEAD_BYTES = 256;
+
+interface HeldLine {
+  timeMs: number;
+  key: string;
+  line: Buffer;
+}
+
+export async function* hourLines(options: HourOptions): AsyncGenerator<ArchivedLine[]> {
+  let { fromMs, toMs } = options;
+  while (fromMs < toMs) {
+    const window = new Window(fromMs, toMs, options);
+    for (const source of options.sources) await window.read(source());
+    yield* batches(window.sorted());
+    if (options.reverse) toMs = window.fromMs;
+    else fromMs = window.toMs;
+  }
+}
+
+function* batches(held: readonly HeldLine[]): Generator<ArchivedLine[]> {
+  for (let start = 0; start < held.length; start += BATCH_LINES) {
+    yield held.slice(start, start + BATCH_LINES).map(({ timeMs, key, line }) => ({
+      timeMs,
+      key,
+      line,
+      event: JSON.parse(line.toString()) as ChatEvent,
+    }));
+  }
+}
+
+/** The part of the hour that one reading of its segments gives; becomes smaller where more comes than may be held. */
+class Window {
+  fromMs: number;
+  toMs: number;
+  readonly #options: HourOptions;
+  readonly #held = new Map<string, HeldLine>();
+  #bytes = 0;
+  #bytesMax: number;
+
+  constructor(fromMs: number, toMs: number, options: HourOptions) {
+    this.fromMs = fromMs;
+    this.toMs = toMs;
+    this.#options = options;
+    this.#bytesMax = options.bytesMax;
+  }
+
+  async read(source: AsyncIterable<Uint8Array>): Promise<void> {
+    const repeats = new IdenticalLines();
+    for await (const line of splitLines(source, LINE_BYTES_MAX)) this.#take(line, repeats);
+  }
+
+  sorted(): HeldLine[] {
+    const lines = [...this.#held.values()].sort(compareLines);
+    return this.#options.reverse ? lines.reverse() : lines;
+  }
+
+  #take(line: Buffer, repeats: IdenticalLines): void {
+    const { needed, wanted } = this.#options;
+    if (needed && !needed.some((text) => line.includes(text))) return;
+    const archived = parseLine(line, repeats);
+    if (!archived || archived.timeMs < this.fromMs || archived.timeMs >= this.toMs) return;
+    const { timeMs, key } = archived;
+    const identity = `${timeMs} ${key}`;
+    if (this.#held.has(identity) || !wanted(archived)) return;
+    // The chunk that it came in is not to be held by it.
+    this.#held.set(identity, { timeMs, key, line: Buffer.from(line) });
+    this.#bytes += line.length + LINE_OVERHEAD_BYTES;
+    if (this.#bytes > this.#bytesMax) this.#shrink();
+  }
+
+  /** Leaves the later half (the earlier one where the newest come first) to the next reading. */
+  #shrink(): void {
+    const lines = this.sorted();
+    const { reverse } = this.#options;
+    const middle = lines[lines.length >> 1]!.timeMs;
+    if (middle === lines[0]!.timeMs) {
+      // So many lines of one millisecond: less than that there is not.
+      if (reverse) this.fromMs = middle;
+      else this.toMs = middle + 1;
+    } else if (reverse) this.fromMs = middle + 1;
+    else this.toMs = middle;
+    for (const [identity, { timeMs, line }] of this.#held) {
+      if (timeMs >= this.fromMs && timeMs < this.toMs) continue;
+      this.#held.delete(identity);
+      this.#bytes -= line.length + LINE_OVERHEAD_BYTES;
+    }
+    // Where they are of one millisecond nothing was gained: not to be tried again at each line.
+    this.#bytesMax = Math.max(this.#bytesMax, this.#bytes * 2);
+  }
+}
+
+/** Undefined for what is no line of ours: it is in no index either. */
+function parseLine(line: Buffer, repeats: IdenticalLines): ArchivedLine | undefined {
+  const text = line.toString();
+  let event: ChatEvent;
+  try {
+    event = JSON.parse(text) as ChatEvent;
+  } catch {
+    return undefined;
+  }
+  if (typeof event?.timestamp !== 'string' || typeof event.platform !== 'string') return undefined;
+  const timeMs = Date.parse(event.timestamp);
+  if (Number.isNaN(timeMs)) return undefined;
+  const before = repeats.countBefore(text, event.received_at);
+  const identity = eventIdentity(event);
+  const key = identity === '' ? lineKey(event.platform, line, before) : messageKey(event.platform, identity);
+  return { timeMs, key, event, line };
+}
