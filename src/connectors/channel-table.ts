@@ -64,14 +64,18 @@ export class ChannelTable {
 
   /**
    * The channels that are to be recorded. Returns what came (not yet joined) and what went. A channel that is still
-   * wanted keeps its state, except that a final refusal is tried anew: somebody looked at the configuration.
+   * wanted keeps its state, except that a final refusal is tried anew: somebody looked at the configuration. `rejoin`
+   * names one that goes and comes.
    */
-  set(specs: readonly ChannelSpec[]): { added: ChannelRecord[]; removed: ChannelRecord[] } {
+  set(specs: readonly ChannelSpec[], rejoin?: string): { added: ChannelRecord[]; removed: ChannelRecord[] } {
     const wanted = new Map(specs.map((spec) => [spec.name, spec]));
     const removed = [...this.#records.values()].filter(
-      (record) => !wanted.has(record.name) || wanted.get(record.name)!.key !== record.key,
+      ({ name, key }) => !wanted.has(name) || wanted.get(name)!.key !== key || name === rejoin,
     );
-    for (const record of removed) this.#remove(record, wanted.has(record.name));
+    for (const record of removed) {
+      const cause = record.name === rejoin ? 'rejoined on request' : 'channel key changed';
+      this.#remove(record, wanted.has(record.name) ? cause : undefined);
+    }
     const added: ChannelRecord[] = [];
     for (const spec of wanted.values()) {
       const known = this.#records.get(spec.name);
@@ -159,13 +163,13 @@ export class ChannelTable {
     return record;
   }
 
-  /** `stays`: only its key changed, so that it is joined anew but still to be recorded. */
-  #remove(record: ChannelRecord, stays: boolean): void {
+  /** `rejoined` says why it is joined anew, where it is still to be recorded. */
+  #remove(record: ChannelRecord, rejoined: string | undefined): void {
     this.#records.delete(record.name);
     const live = liveOn(record.feed);
-    if (!stays) this.#options.coverage.unwanted(record.name);
+    if (rejoined === undefined) this.#options.coverage.unwanted(record.name);
     else if (live !== undefined) {
-      this.#options.coverage.lost(record.name, this.#options.heardAtMs(live), 'channel key changed');
+      this.#options.coverage.lost(record.name, this.#options.heardAtMs(live), rejoined);
     }
   }
 

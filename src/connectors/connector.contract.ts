@@ -174,6 +174,21 @@ export function describeConnector(subject: ContractSubject): void {
       expect(s.server.accepted).toBe(1);
     });
 
+    it('leaves one channel and joins it again when asked to, and knows of the gap', async () => {
+      await using s = await scene(first, second);
+      s.connector.setChannels([{ name: first }, { name: second }], second);
+      await waitFor('the gap', () => s.context.coverage.lostCauses.length === 1);
+      expect(s.context.coverage.lostCauses).toMatchObject([
+        { channel: second, cause: 'rejoined on request' },
+      ]);
+      await waitFor('joined again', () => stateOf(s.connector, second) === 'joined');
+      expect(s.context.coverage.wantedNow).toEqual(new Set([first, second]));
+      await waitFor('it on the server', () => s.server.joined(second) === 1);
+      s.server.say(second, 'again');
+      await waitFor('what is said', () => s.context.sink.texts().includes('again'));
+      expect(s.server.accepted).toBe(1);
+    });
+
     it('keeps trying while there is nobody to connect to, and says so', async () => {
       const context = fakeContext();
       const connector = subject.connect(undefined, context);

@@ -129,7 +129,10 @@ export interface Connector {
    * without abort, is a bug and ends the process.
    */
   run(signal: AbortSignal): Promise<void>;
-  /** The channels that are to be recorded, at the start and at every change: joins what is new, parts what is gone. */
-  setChannels(channels: readonly ChannelSpec[]): void;
+  /**
+   * The channels that are to be recorded, at the start and at every change: joins what is new, parts what is gone.
+   * `rejoin` is one of them that is left and joined again; what is missed meanwhile is a gap like any other.
+   */
+  setChannels(channels: readonly ChannelSpec[], rejoin?: string): void;
   status(): ConnectorStatus;
 }

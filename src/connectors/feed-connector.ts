@@ -116,8 +116,8 @@ export class FeedConnector implements Connector {
     await this.#work.ended();
   }
 
-  setChannels(specs: readonly ChannelSpec[]): void {
-    const { added, removed } = this.#table.set(specs);
+  setChannels(specs: readonly ChannelSpec[], rejoin?: string): void {
+    const { added, removed } = this.#table.set(specs, rejoin);
     for (const { name } of removed) {
       this.#work.cancel(name);
       this.#connection?.part(name);

@@ -134,12 +134,15 @@ export class TwitchConnector implements Connector {
     await this.#work.ended();
   }
 
-  setChannels(specs: readonly ChannelSpec[]): void {
+  setChannels(specs: readonly ChannelSpec[], rejoin?: string): void {
     this.#invalid.clear();
     for (const { name } of specs) {
       if (!isTwitchLogin(name)) this.#invalid.set(name, invalidStatus(name, this.#context.now()));
     }
-    const { added, removed } = this.#table.set(specs.filter(({ name }) => !this.#invalid.has(name)));
+    const { added, removed } = this.#table.set(
+      specs.filter(({ name }) => !this.#invalid.has(name)),
+      rejoin,
+    );
     for (const { name, feed } of removed) {
       this.#work.cancel(name);
       this.#queue.remove(name);
