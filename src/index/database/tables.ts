@@ -10,7 +10,13 @@ type Day = ColumnType<string, string, string>;
 type Json<T> = ColumnType<T, string, string>;
 
 export interface Tables {
-  channels: { id: Generated<number>; platform: string; name: string; platform_id: string | null };
+  channels: {
+    id: Generated<number>;
+    platform: string;
+    name: string;
+    platform_id: string | null;
+    platform_id_at: TimeOrNull;
+  };
   users: { id: Generated<number>; platform: string; user_key: string; name_id: number | null };
   user_names: { id: Generated<number>; user_id: number; login: string; display_name: string };
   templates: { id: Generated<number>; hash: string; content: Json<unknown> };
@@ -150,8 +156,7 @@ export interface Tables {
     id: string;
     kind: string;
     platform: string;
-    subject: string;
-    hash: string;
+    hash: string | null;
     made_at: Time;
     applied_at: TimeOrNull;
     content: Json<unknown>;

@@ -12,8 +12,9 @@ CREATE TABLE channels (
   platform    text NOT NULL,
   -- As in the line.
   name        text NOT NULL,
-  -- The platform's own id of it (Twitch: room-id), the latest seen.
+  -- The platform's own id of it (Twitch: room-id) in its latest line that says it, and the time of that line.
   platform_id text,
+  platform_id_at timestamptz,
   UNIQUE (platform, name)
 );
 -- /channelid/{id} of the log viewers' API.
@@ -156,6 +157,8 @@ CREATE TABLE sessions (
   has_part   boolean NOT NULL,
   PRIMARY KEY (user_id, channel_id, joined_at)
 );
+-- The join that a part may belong to, however long ago (src/index/derive/sessions.ts).
+CREATE INDEX sessions_by_presence ON sessions (user_id, channel_id, joined_at) WHERE has_join OR has_part;
 -- Whose sessions have to be derived again, and around which time.
 CREATE TABLE sessions_stale (
   channel_id int NOT NULL,
@@ -314,21 +317,19 @@ CREATE TABLE user_scores (
   PRIMARY KEY (pipeline, user_id)
 );
 
--- What people asked for: a view of the decisions in the archive (src/privacy/). No name stands here in clear.
+-- What people asked for: a copy of the decisions in the archive (src/privacy/decision.ts). Nobody stands here by name.
 CREATE TABLE decisions (
   id         text PRIMARY KEY,
-  -- opt_out, opt_in, forget, delete_message.
+  -- opt_out, opt_in, channel_opt_out, channel_opt_in, forget, delete_message, purge_message.
   kind       text NOT NULL,
   platform   text NOT NULL,
-  -- user, channel, message.
-  subject    text NOT NULL,
-  -- SHA-256 of platform and subject.
-  hash       text NOT NULL,
+  -- SHA-256 of platform and user key, where it is about a person.
+  hash       text,
   made_at    timestamptz NOT NULL,
+  -- When it was carried out in this database; opt-outs need no carrying out.
   applied_at timestamptz,
   content    jsonb NOT NULL
 );
-CREATE INDEX decisions_by_hash ON decisions (hash);
 
 CREATE TABLE api_tokens (
   id           text PRIMARY KEY,
