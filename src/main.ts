@@ -177,7 +177,7 @@ ${EXIT_HELP}`,
   subcommand(
     channels,
     'set <name> [settings...]',
-    'Change settings of a channel: enabled, sampling_rate, retention_days, presence. "key=" goes back to the default.',
+    'Change settings of a channel: enabled, sampling_rate, retention_days, object_retention_days, presence. "key=" goes back to the default.',
     `  chatlog channels set xqc sampling_rate=0.1 retention_days=90
   chatlog channels set xqc presence=true
   chatlog channels set xqc sampling_rate=`,

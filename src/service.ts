@@ -8,10 +8,11 @@
  * A task that ends before it was told to is a bug: the process exits with 1, to be started again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildStatus, type StatusSources } from './api/build-status.ts';
+import { buildStatus, healthOf, type StatusSources } from './api/build-status.ts';
 import { serveHttp } from './api/http-server.ts';
 import { createMetrics } from './api/metrics.ts';
 import { RunFileWriter } from './api/run-file-writer.ts';
+import { newToken } from './api/tokens/token-store.ts';
 import { EventChannel } from './channel/event-channel.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
 import { diffConfig } from './config/config-diff.ts';
@@ -162,7 +163,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   const stopSources = new AbortController();
   const stopRecorder = new AbortController();
-  const runFile = new RunFileWriter(spool, version);
+  const localToken = newToken();
+  const runFile = new RunFileWriter(spool, version, localToken);
   const metrics = createMetrics({ status, records: () => recorder.channels });
 
   const announce = (url: string | null) =>
@@ -223,6 +225,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
         {
           host: config.http.host,
           port: config.http.port,
+          health: () => healthOf(status()),
           status,
           metrics,
           log,

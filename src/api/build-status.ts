@@ -3,6 +3,7 @@ import type { ChannelState, ConnectorStatus } from '../connectors/connector.ts';
 import type { ChannelRecord } from '../recording/channel-record.ts';
 import type { RecorderStatus } from '../recording/recorder.ts';
 import type { UploaderStatus } from '../uploading/uploader.ts';
+import type { HealthReport } from './http-server.ts';
 import type { StatusReport } from './status.ts';
 
 type ComponentHealth = StatusReport['components'][string];
@@ -85,6 +86,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
       recorded: recorder.recorded,
       duplicates: queue.duplicates,
       sampledOut: recorder.sampledOut,
+      withheld: recorder.withheld,
       dropped: recorder.dropped,
       gaps: sources.gaps(),
       parseFailures: sources.parseFailures(),
@@ -95,9 +97,16 @@ export function buildStatus(sources: StatusSources): StatusReport {
   };
 }
 
-/** Whether the process does its work at all: what a load balancer or supervisor should act on. */
-export function isReady(report: StatusReport): boolean {
-  return report.components.recorder!.ok && report.components.upload!.ok;
+/** The part of the report that `/health` shows. */
+export function healthOf(report: StatusReport): HealthReport {
+  const { version, uptimeSeconds, healthy, components } = report;
+  return {
+    version,
+    uptimeSeconds,
+    healthy,
+    components,
+    ready: components.recorder!.ok && components.upload!.ok,
+  };
 }
 
 function recorderHealth(recorder: RecorderStatus, queue: { events: number; full: boolean }): ComponentHealth {

@@ -1,28 +1,45 @@
 /**
- * The HTTP side of the recorder: health, status and metrics, on bare `node:http` so that a small machine pays nothing
- * for it. Recording does not depend on it: a port that is taken is reported and tried again.
+ * The HTTP side: health, status and metrics, on bare `node:http` so that a small machine pays nothing for them; the API
+ * where there is one, loaded by its first request. Recording does not depend on it: a port that is taken is reported and
+ * tried again.
  *
  *     GET /health        every component, 503 where one is not well
  *     GET /health/live   the process turns
  *     GET /health/ready  disk and uploads work
  *     GET /status        the whole report, as `chatlog status` shows it
  *     GET /metrics       Prometheus
+ *     everything else    the API
  */
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { isReady } from './build-status.ts';
 import type { Metrics } from './metrics.ts';
 import type { StatusReport } from './status.ts';
+
+/** What `/health` answers. */
+export type HealthReport = Pick<StatusReport, 'version' | 'uptimeSeconds' | 'healthy' | 'components'> & {
+  /** The process does its work at all: what a load balancer or supervisor should act on. */
+  ready: boolean;
+};
 
 export interface HttpServerOptions {
   host: string;
   /** 0 = any free port. */
   port: number;
-  status(): StatusReport;
-  metrics: Metrics;
+  health(): HealthReport;
+  /** Of a recorder. */
+  status?(): StatusReport;
+  metrics?: Metrics;
+  /** Takes what is not answered here. Called by the first such request, and again where it failed. */
+  loadApi?(): Promise<RequestListener>;
   log: Logger;
   /** The server listens; the URL has the actual port. */
   onListening(url: string): void;
@@ -31,23 +48,27 @@ export interface HttpServerOptions {
 const RETRY_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 256;
+/** With the API: each waits for its turn there. */
+const API_CONNECTIONS_MAX = 1_024;
 /** A client that does not read its answer keeps it in our memory. */
 const SILENT_SOCKET_MS = 30_000;
 
 /** Serves until aborted. Never rejects. */
 export async function serveHttp(options: HttpServerOptions, signal: AbortSignal): Promise<void> {
+  const api = options.loadApi && loadedOnce(options.loadApi);
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: HEADERS_TIMEOUT_MS },
     (request, response) => {
-      request.resume();
-      answer(request.method ?? '', request.url ?? '/', response, options).catch((error: unknown) => {
-        options.log.error({ err: errorText(error), url: request.url }, 'a request failed');
-        response.destroy();
+      answer(request, response, options, api).catch((error: unknown) => {
+        options.log.error({ err: error, path: pathOf(request) }, 'a request failed');
+        if (response.headersSent) response.destroy();
+        else sendError(response, 500, 'internal', 'something went wrong here; the log says what');
       });
     },
   );
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = options.loadApi ? API_CONNECTIONS_MAX : CONNECTIONS_MAX;
   server.timeout = SILENT_SOCKET_MS;
+  server.on('clientError', refuse);
   signal.addEventListener('abort', () => {
     server.close();
     server.closeAllConnections();
@@ -83,20 +104,52 @@ function listen(server: Server, { host, port, onListening, log }: HttpServerOpti
   });
 }
 
+type LoadApi = () => Promise<RequestListener>;
+
+/** What failed is tried again by the next request. */
+function loadedOnce(load: LoadApi): LoadApi {
+  let loading: Promise<RequestListener> | undefined;
+  return () => {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+}
+
+const OWN_PATHS: ReadonlySet<string> = new Set([
+  '/health',
+  '/health/live',
+  '/health/ready',
+  '/status',
+  '/metrics',
+]);
+
 async function answer(
-  method: string,
-  url: string,
+  request: IncomingMessage,
   response: ServerResponse,
   options: HttpServerOptions,
+  api: LoadApi | undefined,
 ): Promise<void> {
-  if (method !== 'GET' && method !== 'HEAD') {
+  const path = pathOf(request);
+  if (api && !OWN_PATHS.has(path)) {
+    const listener = await api();
+    return listener(request, response);
+  }
+  request.resume();
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    sendJson(response, 405, { error: 'method not allowed' });
+    sendError(response, 405, 'method_not_allowed', 'method not allowed');
     return;
   }
-  switch (url.split('?', 1)[0]) {
+  await answerOwn(path, response, options);
+}
+
+async function answerOwn(path: string, response: ServerResponse, options: HttpServerOptions): Promise<void> {
+  switch (path) {
     case '/health': {
-      const { healthy, components, version, uptimeSeconds } = options.status();
+      const { healthy, components, version, uptimeSeconds } = options.health();
       sendJson(response, healthy ? 200 : 503, {
         status: healthy ? 'ok' : 'degraded',
         version,
@@ -109,21 +162,60 @@ async function answer(
       sendJson(response, 200, { status: 'ok' });
       return;
     case '/health/ready': {
-      const ready = isReady(options.status());
+      const { ready } = options.health();
       sendJson(response, ready ? 200 : 503, { status: ready ? 'ok' : 'not ready' });
       return;
     }
     case '/status':
-      sendJson(response, 200, options.status());
-      return;
-    case '/metrics': {
-      const text = await options.metrics.render();
-      send(response, 200, options.metrics.contentType, text);
-      return;
-    }
-    default:
-      sendJson(response, 404, { error: 'not found', hint: 'try /health, /status or /metrics' });
+      if (options.status) return sendJson(response, 200, options.status());
+      break;
+    case '/metrics':
+      if (options.metrics)
+        return send(response, 200, options.metrics.contentType, await options.metrics.render());
+      break;
   }
+  sendError(response, 404, 'not_found', 'not found', 'try /health, /status or /metrics');
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+/** What is no HTTP, or too much, or too slow, as the parser says it. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, message] = REFUSALS[error.code ?? ''] ?? [
+    '400 Bad Request',
+    'bad_request',
+    'this is no HTTP request',
+  ];
+  const body = `${JSON.stringify({ error: { code, message } })}\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
+const REFUSALS: Readonly<Record<string, [status: string, code: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'headers_too_large',
+    'address and headers are too long',
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout', 'the request took too long to arrive'],
+};
+
+function sendError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  hint?: string,
+): void {
+  sendJson(response, status, { error: { code, message, hint } });
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -67,6 +67,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
   );
   counter('sampled_out_total', 'Messages left out by sampling.', ({ recorder }) => recorder.sampledOut);
   counter(
+    'withheld_total',
+    'Events of and about people and channels that opted out or were forgotten, which are not recorded.',
+    ({ recorder }) => recorder.withheld,
+  );
+  counter(
     'dropped_total',
     'Events shed because the disk was nearly full.',
     ({ recorder }) => recorder.dropped,

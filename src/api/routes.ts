@@ -1,4 +1,9 @@
 /** Every route of the API, in the order of its description. */
 import type { ApiApp, ApiContext } from './api-context.ts';
+import { registerChannelAdminRoutes } from './routes/channels-admin.ts';
+import { registerTokenRoutes } from './routes/tokens.ts';
 
-export function registerRoutes(_app: ApiApp, _context: ApiContext): void {}
+export function registerRoutes(app: ApiApp, context: ApiContext): void {
+  registerChannelAdminRoutes(app, context);
+  registerTokenRoutes(app, context);
+}

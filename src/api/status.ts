@@ -74,6 +74,8 @@ export interface RecorderReport {
   recorded: number;
   duplicates: number;
   sampledOut: number;
+  /** Events of and about people and channels that opted out or were forgotten. */
+  withheld: number;
   dropped: number;
   gaps: number;
   parseFailures: number;
@@ -91,4 +93,6 @@ export interface RunFile {
   url: string | null;
   startedAt: string;
   version: string;
+  /** Lets the commands of whoever may read this file in as admin; new at each start. */
+  localToken?: string;
 }

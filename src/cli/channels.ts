@@ -1,12 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { parseSetting } from '../config/channel-setting.ts';
-import { type ChannelEdit, editChannels } from '../config/edit-channels.ts';
-import { checkConfigText } from '../config/load-config.ts';
+import type { ChannelEdit } from '../config/edit-channels.ts';
+import { editConfigFile } from '../config/edit-config-file.ts';
 import { type EffectiveChannel, resolveChannels } from '../config/resolve-channels.ts';
 import { escapeControl } from '../lib/escape-control.ts';
-import { explainFileError, explainingFileErrors } from '../lib/explain-file-error.ts';
-import { writeFileAtomic } from '../lib/write-file-atomic.ts';
 import { EXIT } from './exit-code.ts';
 import { openConfig, printProblems } from './open-config.ts';
 import { type Cell, type Terminal, table } from './terminal.ts';
@@ -66,7 +62,7 @@ function channelTable(channels: readonly EffectiveChannel[], terminal: Terminal)
 /** `chatlog channels add`. What is there already is no error. */
 export function addChannels(names: readonly string[], options: Options, terminal: Terminal): Promise<number> {
   const edits = names.map((name): ChannelEdit => ({ action: 'add', name }));
-  return edit(edits, options, (done) => `added ${namesOf(done)}`, terminal);
+  return editFile(edits, options, (done) => `added ${namesOf(done)}`, terminal);
 }
 
 function namesOf(edits: readonly ChannelEdit[]): string {
@@ -80,7 +76,7 @@ export function removeChannels(
   terminal: Terminal,
 ): Promise<number> {
   const edits = names.map((name): ChannelEdit => ({ action: 'remove', name }));
-  return edit(edits, options, (done) => `removed ${namesOf(done)}`, terminal);
+  return editFile(edits, options, (done) => `removed ${namesOf(done)}`, terminal);
 }
 
 /** `chatlog channels set NAME key=value...`. */
@@ -103,11 +99,11 @@ export async function setChannel(
   const edits = parsed.flatMap((setting): ChannelEdit[] =>
     setting.ok ? [{ action: 'set', name, key: setting.key, value: setting.value }] : [],
   );
-  return edit(edits, options, () => `${name}: ${settings.join(', ')}`, terminal);
+  return editFile(edits, options, () => `${name}: ${settings.join(', ')}`, terminal);
 }
 
 /** All edits or none; `said` puts into words what was done. */
-async function edit(
+async function editFile(
   edits: readonly ChannelEdit[],
   options: Options,
   said: (done: readonly ChannelEdit[]) => string,
@@ -118,60 +114,29 @@ async function edit(
     terminal.err(`--platform is twitch or irc-<network>, found "${escapeControl(platform)}"`);
     return EXIT.usage;
   }
-  const before = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw explainFileError(error, { name: 'the configuration', path: file, to: 'read' });
-  });
-  if (before === undefined) {
-    terminal.err(`There is no ${file}. Write one with "chatlog init --config ${file}".`);
-    return EXIT.usage;
+  const edit = await editConfigFile(file, platform, edits);
+  switch (edit.outcome) {
+    case 'missing':
+      terminal.err(`There is no ${file}. Write one with "chatlog init --config ${file}".`);
+      return EXIT.usage;
+    case 'refused':
+      for (const problem of edit.problems) terminal.err(`${file}: ${escapeControl(problem)}`);
+      terminal.err('Nothing was changed.');
+      return EXIT.usage;
+    case 'invalid':
+      printProblems(edit.problems, terminal);
+      terminal.err('Nothing was changed.');
+      return EXIT.usage;
   }
-  let text = before;
-  const done: ChannelEdit[] = [];
-  const already: string[] = [];
-  const refused: string[] = [];
-  for (const change of edits) {
-    const result = editChannels(text, platform, change);
-    if (result.ok) {
-      text = result.text;
-      done.push(change);
-    } else if (result.already) already.push(result.problem);
-    else refused.push(result.problem);
-  }
-  if (refused.length > 0) {
-    for (const problem of refused) terminal.err(`${file}: ${escapeControl(problem)}`);
-    terminal.err('Nothing was changed.');
-    return EXIT.usage;
-  }
-  for (const note of already) terminal.out(`${file}: ${escapeControl(note)}`);
-  if (done.length === 0) return EXIT.ok;
-  return save(file, before, text, `${escapeControl(said(done))} (${platform})`, terminal);
-}
-
-async function save(
-  file: string,
-  before: string,
-  text: string,
-  done: string,
-  terminal: Terminal,
-): Promise<number> {
-  const after = await checkConfigText(text, file);
-  // A file may be fine for the service and not for this shell, which lacks its environment: only new problems count.
-  if (!after.ok && (await checkConfigText(before, file)).ok) {
-    printProblems(after.problems, terminal);
-    terminal.err('Nothing was changed.');
-    return EXIT.usage;
-  }
-  if (text !== before) {
-    const directory = { name: 'the directory', path: dirname(resolve(file)) };
-    await explainingFileErrors(directory, () => writeFileAtomic(file, text));
-  }
+  for (const note of edit.already) terminal.out(`${file}: ${escapeControl(note)}`);
+  if (edit.done.length === 0) return EXIT.ok;
+  const done = `${escapeControl(said(edit.done))} (${platform})`;
   terminal.out(
-    text === before
+    edit.outcome === 'unchanged'
       ? `${file} says so already.`
       : `${file}: ${done}. A running recorder takes it up by itself.`,
   );
-  if (!after.ok)
+  if (edit.isBroken)
     terminal.err(`Note: here the file has other problems; see "chatlog check --config ${file}".`);
   return EXIT.ok;
 }

@@ -10,7 +10,13 @@ export async function runningInstance(dataDir: string): Promise<RunFile | undefi
     if (typeof run.pid !== 'number' || !Number.isInteger(run.pid) || run.pid <= 0 || !isAlive(run.pid))
       return undefined;
     const url = typeof run.url === 'string' && URL.canParse(run.url) ? run.url : null;
-    return { pid: run.pid, url, startedAt: String(run.startedAt ?? ''), version: String(run.version ?? '') };
+    return {
+      pid: run.pid,
+      url,
+      startedAt: String(run.startedAt ?? ''),
+      version: String(run.version ?? ''),
+      ...(typeof run.localToken === 'string' && { localToken: run.localToken }),
+    };
   } catch {
     return undefined;
   }

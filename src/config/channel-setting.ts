@@ -3,7 +3,13 @@ import { didYouMean } from './nearest-word.ts';
 import { quote } from './problem.ts';
 import { channelSettings } from './schema.ts';
 
-export const SETTING_KEYS = ['enabled', 'sampling_rate', 'retention_days', 'presence'] as const;
+export const SETTING_KEYS = [
+  'enabled',
+  'sampling_rate',
+  'retention_days',
+  'object_retention_days',
+  'presence',
+] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
 export type SettingValue = boolean | number | 'forever';
 
@@ -15,6 +21,7 @@ const RIGHT: Readonly<Record<SettingKey, string>> = {
   enabled: 'true or false',
   sampling_rate: 'a number from 0 to 1',
   retention_days: 'a number of days greater than 0, or forever',
+  object_retention_days: 'a number of days greater than 0, or forever',
   presence: 'true or false',
 };
 
