@@ -1,0 +1,151 @@
+/**
+ * Messages that contain words, newest (or oldest) first. The index of texts knows no order, and a common word is in
+ * millions of messages: so time is walked through in windows, as wide as the planner expects enough messages in, then four
+ * times as wide each. Within a window the planner is free to take the index of texts, of the channel, or both.
+ */
+import { sql } from 'kysely';
+import type { Session } from '../database/database.ts';
+import { ANSWERED_COLUMNS, ANSWERED_JOINS, type AnsweredRow } from './answered-row.ts';
+import { estimateRows } from './estimate-rows.ts';
+import { containsWords, filterConditions, IS_SEARCHABLE, type MessageFilter } from './message-filter.ts';
+import { all, type Condition, type Order, orderBy, type Position, within } from './page.ts';
+import { positionOf } from './scan-messages.ts';
+
+export interface SearchQuery {
+  /** As in a web search: words, "a phrase", or, -without. */
+  words: string;
+  filter: Omit<MessageFilter, 'includeDeleted' | 'words'>;
+  range: { sinceMs: number; untilMs: number };
+  order: Order;
+  after?: Position | undefined;
+  limit: number;
+}
+
+export interface Found<Row> {
+  rows: Row[];
+  /** Where to go on; undefined: that was all. */
+  next: Position | undefined;
+  /** Of all messages that match, by the planner. */
+  estimate: number;
+}
+
+const WINDOW_MIN_MS = 60_000;
+/** A window is to hold so many times what is wanted, since the planner may be wrong. */
+const MARGIN = 3;
+const GROWTH = 4;
+/** No new window is begun after so long. */
+const PATIENCE_MS = 500;
+const FIRST_KEY = '00000000-0000-0000-0000-000000000000';
+const LAST_KEY = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+export async function searchMessages(session: Session, query: SearchQuery): Promise<Found<AnsweredRow>> {
+  return walk(session, query, async (window, rows) => {
+    const page = sql`SELECT * FROM (${window}) m ${orderBy(query.order, 'm')} LIMIT ${rows}`;
+    const answer = await sql<AnsweredRow>`
+      SELECT ${sql.raw(ANSWERED_COLUMNS)} FROM (${page}) m ${sql.raw(ANSWERED_JOINS)}
+      ${orderBy(query.order, 'm')}`.execute(session.sql);
+    return answer.rows;
+  });
+}
+
+export interface RankedPosition {
+  ts: Date;
+  key: string;
+  rank: number;
+}
+
+/** The newest `limit` of what matches, best first. */
+export async function rankMessages(
+  session: Session,
+  query: Omit<SearchQuery, 'order' | 'after'>,
+): Promise<Found<RankedPosition>> {
+  const found = await walk<RankedPosition>(session, { ...query, order: 'newest' }, async (window, rows) => {
+    const answer = await sql<RankedPosition>`
+      SELECT m.ts, m.key, ts_rank(to_tsvector('simple', m.text), websearch_to_tsquery('simple', ${query.words})) AS rank
+      FROM (SELECT * FROM (${window}) m ${orderBy('newest', 'm')} LIMIT ${rows}) m
+      ${orderBy('newest', 'm')}`.execute(session.sql);
+    return answer.rows;
+  });
+  // Sorting is stable: of two that are as good the newer one stays first.
+  return { ...found, rows: found.rows.toSorted((a, b) => b.rank - a.rank) };
+}
+
+type Look<Row> = (window: Condition, rows: number) => Promise<Row[]>;
+
+async function walk<Row extends { ts: Date; key: string }>(
+  session: Session,
+  query: SearchQuery,
+  look: Look<Row>,
+): Promise<Found<Row>> {
+  const startedMs = performance.now();
+  const { order, limit } = query;
+  const span = await spanOfData(session, query);
+  if (!span) return { rows: [], next: undefined, estimate: 0 };
+  const estimate = await estimateRows(session, matching(query, span));
+  const wanted = limit + 1;
+  const rows: Row[] = [];
+  let left = span;
+  let widthMs = firstWidth(span, estimate, wanted);
+  while (left.sinceMs < left.untilMs) {
+    const window = cut(left, widthMs, order);
+    rows.push(...(await look(matching(query, window), wanted - rows.length)));
+    if (rows.length >= wanted)
+      return { rows: rows.slice(0, limit), next: positionOf(rows[limit - 1]!), estimate };
+    left = order === 'newest' ? { ...left, untilMs: window.sinceMs } : { ...left, sinceMs: window.untilMs };
+    widthMs *= GROWTH;
+    if (performance.now() - startedMs > PATIENCE_MS && left.sinceMs < left.untilMs)
+      return { rows, next: edge(left, order), estimate };
+  }
+  return { rows, next: undefined, estimate };
+}
+
+interface Span {
+  sinceMs: number;
+  untilMs: number;
+}
+
+/** The part of the range that is behind the position and has any messages at all. */
+async function spanOfData(session: Session, { range, after, order }: SearchQuery): Promise<Span | undefined> {
+  const conditions = all(within(range, undefined, order, 'm'));
+  const { rows } = await sql<{ oldest: Date | null; newest: Date | null }>`
+    SELECT (SELECT m.ts FROM messages m WHERE ${conditions} ORDER BY m.ts LIMIT 1) AS oldest,
+      (SELECT m.ts FROM messages m WHERE ${conditions} ORDER BY m.ts DESC LIMIT 1) AS newest`.execute(
+    session.sql,
+  );
+  const { oldest, newest } = rows[0]!;
+  if (!oldest || !newest) return undefined;
+  const span = { sinceMs: oldest.getTime(), untilMs: newest.getTime() + 1 };
+  if (after && order === 'newest') span.untilMs = Math.min(span.untilMs, after.tsMs + 1);
+  if (after && order === 'oldest') span.sinceMs = Math.max(span.sinceMs, after.tsMs);
+  return span;
+}
+
+/** `OFFSET 0` has the planner think of all rows of the window, not of the first few in order of time. */
+function matching({ words, filter, order, after }: SearchQuery, window: Span): Condition {
+  const conditions = [
+    containsWords(words),
+    IS_SEARCHABLE,
+    ...filterConditions({ ...filter, includeDeleted: true }),
+    ...within(window, after, order, 'm'),
+  ];
+  return sql`SELECT m.* FROM messages m WHERE ${all(conditions)} OFFSET 0`;
+}
+
+function firstWidth({ sinceMs, untilMs }: Span, estimate: number, wanted: number): number {
+  const share = (wanted * MARGIN) / Math.max(estimate, 1);
+  // What is nearly all is taken at once.
+  return share >= 1 / GROWTH ? untilMs - sinceMs : Math.max((untilMs - sinceMs) * share, WINDOW_MIN_MS);
+}
+
+function cut({ sinceMs, untilMs }: Span, widthMs: number, order: Order): Span {
+  return order === 'newest'
+    ? { sinceMs: Math.max(sinceMs, Math.floor(untilMs - widthMs)), untilMs }
+    : { sinceMs, untilMs: Math.min(untilMs, Math.ceil(sinceMs + widthMs)) };
+}
+
+/** The place right before what is left. */
+function edge(left: Span, order: Order): Position {
+  return order === 'newest'
+    ? { tsMs: left.untilMs, key: FIRST_KEY }
+    : { tsMs: left.sinceMs - 1, key: LAST_KEY };
+}
