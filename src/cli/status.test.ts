@@ -60,6 +60,7 @@ const REPORT: StatusReport = {
     recorded: 5000,
     duplicates: 7,
     sampledOut: 0,
+    withheld: 0,
     dropped: 0,
     gaps: 1,
     parseFailures: 0,

@@ -8,6 +8,8 @@ export interface PrivacyGate {
   isChannelOptedOut(platform: string, channel: string): boolean;
   /** Lines of and about this person up to this time (ms since the epoch) are gone and do not come back; undefined = none. */
   forgottenUntilMs(platform: string, userKey: string): number | undefined;
+  /** Whether the message with this key (`message-key.ts`) was removed for good and does not come back. */
+  isMessagePurged(platform: string, key: string): boolean;
   /** Whether there is any decision at all: false spares everyone the question. */
   readonly isEmpty: boolean;
 }
@@ -22,5 +24,6 @@ export const OPEN_GATE: PrivacyGate = {
   isUserOptedOut: () => false,
   isChannelOptedOut: () => false,
   forgottenUntilMs: () => undefined,
+  isMessagePurged: () => false,
   isEmpty: true,
 };

@@ -152,6 +152,10 @@ export class OpenSegments {
     await this.#closeIdleFiles();
   }
 
+  async sealFiles(files: ReadonlySet<string>): Promise<void> {
+    await this.#seal([...this.#segments.keys()].filter(({ file }) => files.has(file)));
+  }
+
   /** At the end: seals all but those whose lines the disk refuses. */
   async sealAll(): Promise<void> {
     await this.#seal([...this.#segments.keys()]);

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { event, type Fault, spooledLines, startRecorder } from '../../test/support/recorder-fixture.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
+import { personDigests } from '../privacy/decision.ts';
+import { DecisionGate } from '../privacy/decision-gate.ts';
 
 const never = new AbortController().signal;
 const hour = (text: string) => Date.parse(`2026-11-21T${text}Z`);
@@ -37,6 +39,67 @@ describe('Recorder', () => {
       'test_x_20261121_1400.jsonl': ['2'],
       'test_%2E.%2Fy_20261121_1310.jsonl': ['4'],
     });
+  });
+
+  it('records nothing of and about who opted out, from the moment on that they did', async () => {
+    await using dir = await tempDir();
+    const privacy = new DecisionGate();
+    const { sink, spool, stop, recorder } = await startRecorder(dir.path, { privacy });
+    sink.push(event('before'));
+    await sink.recorded(never);
+    const common = { timestamp: new Date().toISOString(), platform: 'test', by: 'self' };
+    const user = personDigests('test', '1', ['ann']);
+    privacy.add({ ...common, kind: 'opt_out', id: '20261121T130000000Z-000000000001', user });
+    privacy.add({ ...common, kind: 'channel_opt_out', id: '20261121T130000000Z-000000000002', channel: 'y' });
+    sink.push(event('said by her'));
+    sink.push(event('she is banned', { username: '', user_id: '', type: 'ban', target_user_id: '1' }));
+    sink.push(event('elsewhere', { user_id: '2', channel: 'y' }));
+    const tags = { 'reply-parent-user-id': '1', 'reply-parent-msg-body': 'before' };
+    sink.push(event('said to her', { user_id: '2', username: 'bob', tags }));
+    await sink.recorded(never);
+    await stop();
+    const lines = [...(await spooledLines(spool, 'sealed')).values()].flat();
+    expect(lines.map(({ message }) => message)).toEqual(['before', 'said to her']);
+    expect(lines[1]!.tags).toEqual({ 'reply-parent-user-id': '', 'reply-parent-msg-body': '' });
+    expect(recorder.status()).toMatchObject({ recorded: 2, withheld: 3 });
+  });
+
+  it('does not take back from a history what was forgotten or removed for good', async () => {
+    await using dir = await tempDir();
+    const privacy = new DecisionGate();
+    const { sink, spool, stop } = await startRecorder(dir.path, { privacy });
+    const timestamp = new Date().toISOString();
+    const key = '01234567-89ab-4def-8123-456789abcdef';
+    const common = { timestamp, platform: 'test', by: 'self' };
+    const user = personDigests('test', '1', ['ann']);
+    privacy.add({ ...common, kind: 'forget', id: '20261121T130000000Z-000000000001', user });
+    const message = { key, channel: 'x' };
+    privacy.add({ ...common, kind: 'purge_message', id: '20261121T130000000Z-000000000002', message });
+    const earlierMs = Date.parse(timestamp) - 1000;
+    sink.push(event('hers', { timeMs: earlierMs, source: 'backfill' }));
+    sink.push(event('removed', { timeMs: earlierMs, source: 'backfill', id: key, user_id: '2' }));
+    sink.push(event('hi @ann', { timeMs: earlierMs, source: 'backfill', user_id: '2' }));
+    sink.push(event('hers, afterwards', { timeMs: Date.parse(timestamp) + 1000 }));
+    await sink.recorded(never);
+    await stop();
+    const lines = [...(await spooledLines(spool, 'sealed')).values()].flat();
+    expect(lines.map((line) => line.message)).toEqual(['hi @***', 'hers, afterwards']);
+  });
+
+  it('seals the files that it is asked to, with everything that waits', async () => {
+    await using dir = await tempDir();
+    const { sink, spool, stop, recorder } = await startRecorder(dir.path);
+    sink.push(event('1'));
+    sink.push(event('other', { channel: 'y' }));
+    await sink.recorded(never);
+    const [file] = (await readdir(spool.path('open'))).filter((name) => name.startsWith('test_x'));
+    sink.push(event('2'));
+    await recorder.seal(new Set([file!]));
+    const sealed = await spooledLines(spool, 'sealed');
+    expect([...sealed.keys()]).toEqual([file]);
+    expect([...sealed.values()].flat().map(({ message }) => message)).toEqual(['1', '2']);
+    expect(await readdir(spool.path('open'))).toHaveLength(1);
+    await stop();
   });
 
   it('puts no line into a wrong hour when the clock jumps both ways over it', async () => {

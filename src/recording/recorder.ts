@@ -15,6 +15,8 @@ import { heldBytes } from '../channel/event-channel.ts';
 import { type CapturedEvent, type ChatEvent, eventType } from '../event.ts';
 import { errorText } from '../lib/errors.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
+import { OPEN_GATE, type PrivacyGate } from '../privacy/privacy-gate.ts';
+import { withhold } from '../privacy/withhold.ts';
 import { type ChannelRecord, ChannelRecords } from './channel-record.ts';
 import { DiskSpace } from './disk-space.ts';
 import { type Committed, OpenSegments, type OpenSegmentsOptions } from './open-segments.ts';
@@ -23,11 +25,17 @@ import { isDrawn, isPresence, judge, type RecordingPolicies } from './recording-
 export interface RecorderOptions extends OpenSegmentsOptions {
   channel: EventChannel;
   policies: RecordingPolicies;
+  /** Nobody asked for anything when left out. */
+  privacy?: PrivacyGate;
+  /** Somebody said a live message that begins with `!`. */
+  onCommand?: (event: ChatEvent) => void;
 }
 
 export interface RecorderStatus {
   recorded: number;
   sampledOut: number;
+  /** Events of and about people and channels that opted out, and of people who were forgotten. */
+  withheld: number;
   /** Events shed because the disk was nearly full. */
   dropped: number;
   openFiles: number;
@@ -47,6 +55,7 @@ const WAKE_AT = 512;
 const COMMIT_AT_CHARS = 4 * 1024 * 1024;
 const CHANNEL_RECORDS_MAX = 50_000;
 const HOUSEKEEPING_MS = 1_000;
+const EXCLAMATION_MARK = 0x21;
 
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -54,6 +63,7 @@ export class Recorder {
   readonly #segments: OpenSegments;
   readonly #diskSpace: DiskSpace;
   readonly #flushIntervalMs: number;
+  readonly #privacy: PrivacyGate;
   #policies: RecordingPolicies;
   #takenSequence = 0;
   #pendingChars = 0;
@@ -61,7 +71,9 @@ export class Recorder {
   #wake: (() => void) | undefined;
   #nextFlushMs: number;
   #nextHousekeepingMs = 0;
+  readonly #toSeal: { files: ReadonlySet<string>; sealed: PromiseWithResolvers<void> }[] = [];
   #recorded = 0;
+  #withheld = 0;
   #diskTrouble: string | undefined;
   #lastCommitMs = 0;
   #certainUntilMs: number;
@@ -71,6 +83,7 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#policies = options.policies;
+    this.#privacy = options.privacy ?? OPEN_GATE;
     this.#segments = new OpenSegments(options);
     this.#diskSpace = new DiskSpace({
       ...options,
@@ -119,6 +132,7 @@ export class Recorder {
         this.#nextFlushMs = nowMs + this.#flushIntervalMs;
         await this.#commit();
       } else if (this.#batchIsFull) await this.#commitFull();
+      if (this.#toSeal.length > 0) await this.#sealAsked();
       if (nowMs >= this.#nextHousekeepingMs) {
         this.#nextHousekeepingMs = nowMs + HOUSEKEEPING_MS;
         await this.#segments.sealFinished();
@@ -126,6 +140,17 @@ export class Recorder {
       }
     }
     await this.#finish();
+  }
+
+  /**
+   * Records what waits and seals these files of `open/`, so that somebody may rewrite them. A file whose lines the disk
+   * refuses stays open.
+   */
+  seal(files: ReadonlySet<string>): Promise<void> {
+    const sealed = Promise.withResolvers<void>();
+    this.#toSeal.push({ files, sealed });
+    this.#wake?.();
+    return sealed.promise;
   }
 
   status(): RecorderStatus {
@@ -138,6 +163,7 @@ export class Recorder {
     return {
       recorded: this.#recorded,
       sampledOut,
+      withheld: this.#withheld,
       dropped,
       openFiles: this.#segments.size,
       openBytes: this.#segments.bytes,
@@ -192,7 +218,8 @@ export class Recorder {
     nowMs: number,
     monotonicMs: number,
   ): boolean {
-    const { event } = captured;
+    const event = this.#permitted(captured);
+    if (!event) return false;
     const record = this.#records.of(event.platform, event.channel);
     const { keep } = this.#policies;
     const verdict = judge(captured, record.policy, keep);
@@ -218,6 +245,21 @@ export class Recorder {
     return true;
   }
 
+  /** The event as it may be recorded, undefined where it may not. */
+  #permitted({ event, timeMs }: CapturedEvent): ChatEvent | undefined {
+    if (!this.#privacy.isEmpty) {
+      const verdict = withhold(event, timeMs, this.#privacy);
+      if (verdict === 'remove') {
+        this.#withheld++;
+        return undefined;
+      }
+      if (verdict !== 'keep') return verdict;
+    }
+    if (event.message.charCodeAt(0) === EXCLAMATION_MARK && event.source === undefined)
+      this.#options.onCommand?.(event);
+    return event;
+  }
+
   /** Writes and syncs everything that waits; what the disk refuses goes on waiting. */
   async #commit(): Promise<void> {
     const startedMs = this.#options.clock.monotonic();
@@ -237,6 +279,14 @@ export class Recorder {
   async #commitFull(): Promise<void> {
     this.#batchIsFull = false;
     await this.#settle(this.#segments.commit(this.#options.config.batch_size));
+  }
+
+  async #sealAsked(): Promise<void> {
+    await this.#commit();
+    for (const { files, sealed } of this.#toSeal.splice(0)) {
+      await this.#segments.sealFiles(files);
+      sealed.resolve();
+    }
   }
 
   async #settle(committing: Promise<Committed>): Promise<Committed> {
@@ -298,5 +348,6 @@ export class Recorder {
       );
     }
     await this.#segments.sealAll();
+    for (const { sealed } of this.#toSeal.splice(0)) sealed.resolve();
   }
 }

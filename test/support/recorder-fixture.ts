@@ -8,6 +8,7 @@ import type { EventSink } from '../../src/connectors/connector.ts';
 import type { CapturedEvent, ChatEvent } from '../../src/event.ts';
 import type { Logger } from '../../src/lib/logger.ts';
 import { formatTimestamp } from '../../src/lib/timestamp.ts';
+import type { PrivacyGate } from '../../src/privacy/privacy-gate.ts';
 import { Recorder } from '../../src/recording/recorder.ts';
 import type { RecordingPolicies } from '../../src/recording/recording-policy.ts';
 import { recoverSegment } from '../../src/recording/recover-segments.ts';
@@ -90,6 +91,8 @@ export interface FixtureOptions {
   config?: Partial<ReturnType<typeof configSchema.parse>['recorder']>;
   policies?: Partial<RecordingPolicies>;
   limits?: { events: number; bytes: number };
+  privacy?: PrivacyGate;
+  onCommand?: (event: ChatEvent) => void;
 }
 
 export async function startRecorder(root: string, options: FixtureOptions = {}): Promise<RecorderFixture> {
@@ -116,6 +119,8 @@ export async function startRecorder(root: string, options: FixtureOptions = {}):
     clock: { now: () => Date.now() + shiftMs, monotonic: () => performance.now() },
     fs: disk,
     log: silentLog,
+    privacy: options.privacy,
+    onCommand: options.onCommand,
     onSealed,
     onBroken: (file, goodBytes) =>
       recoveries.push(recoverSegment(file, goodBytes, { spool, log: silentLog, onSealed })),
