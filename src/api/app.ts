@@ -60,7 +60,7 @@ export async function createApiApp(context: ApiContext): Promise<ApiApp> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
-    routerOptions: { maxParamLength: PARAM_MAX },
+    routerOptions: { maxParamLength: PARAM_MAX, ignoreTrailingSlash: true },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     // Before there is a route, there is no error handler either.
@@ -121,9 +121,19 @@ async function addHeaders(app: ApiApp, context: ApiContext): Promise<void> {
       else done(null, origin !== undefined && allowed.includes(origin) ? origin : false);
     },
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-none-match'],
-    exposedHeaders: ['etag', 'retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'x-api-key'],
+    exposedHeaders: [
+      'etag',
+      'retry-after',
+      'ratelimit-limit',
+      'ratelimit-remaining',
+      'ratelimit-reset',
+      'x-chatlog-source',
+      'x-rustlog-capabilities',
+    ],
     maxAge: 3_600,
+    // As log viewers know it; browsers take any 2xx.
+    optionsSuccessStatus: 200,
     strictPreflight: false,
   });
   app.addHook('onSend', async (request, reply, payload) => {

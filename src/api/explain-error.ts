@@ -50,6 +50,25 @@ function fromChatlog(thrown: ChatlogError): { error: ApiError; isOurs: boolean }
         }),
         isOurs: false,
       };
+    case 'archive_too_much':
+      return theirs(400, thrown.code, thrown.message, thrown, thrown.hint);
+    case 'archive_busy':
+      return {
+        error: new ApiError(503, thrown.code, thrown.message, {
+          hint: thrown.hint,
+          retryAfterSeconds: UNAVAILABLE_RETRY_SECONDS,
+          cause: thrown,
+        }),
+        isOurs: false,
+      };
+    case 'archive_unavailable':
+      return ours(
+        new ApiError(503, thrown.code, 'the archive cannot be read', {
+          hint: 'What the index holds can be asked for; try again later.',
+          retryAfterSeconds: UNAVAILABLE_RETRY_SECONDS,
+          cause: thrown,
+        }),
+      );
     default:
       return ours(
         new ApiError(500, 'internal', 'something went wrong here; the log says what', { cause: thrown }),
@@ -76,8 +95,8 @@ const REFUSALS: Readonly<Record<string, [code: string, message: string]>> = {
   FST_ERR_MAX_PARAM_LENGTH: ['url_too_long', 'a part of the address is too long'],
 };
 
-function theirs(statusCode: number, code: string, message: string, cause: unknown) {
-  return { error: new ApiError(statusCode, code, message, { cause }), isOurs: false };
+function theirs(statusCode: number, code: string, message: string, cause: unknown, hint?: string) {
+  return { error: new ApiError(statusCode, code, message, { cause, hint }), isOurs: false };
 }
 
 function ours(error: ApiError) {

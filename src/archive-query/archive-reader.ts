@@ -19,7 +19,7 @@ import {
   neededTexts,
 } from './archive-request.ts';
 import { hourLines } from './hour-lines.ts';
-import { isServed } from './is-served.ts';
+import { servedEvent } from './served-event.ts';
 
 export interface ArchiveLimits {
   scansMax: number;
@@ -88,10 +88,9 @@ export class ArchiveReader {
     const wanted = (line: ArchivedLine) =>
       line.event.type !== 'gap' &&
       (user === undefined || concerns(line.event, user)) &&
-      (after === undefined || compareLines(line, after) * (reverse ? -1 : 1) > 0) &&
-      isServed(privacy, line.event);
+      (after === undefined || compareLines(line, after) * (reverse ? -1 : 1) > 0);
     for (const [hourMs, segments] of await this.#hours(request, signal)) {
-      yield* hourLines({
+      const batches = hourLines({
         sources: segments.map(
           ({ key }) =>
             () =>
@@ -104,7 +103,11 @@ export class ArchiveReader {
         wanted,
         bytesMax: this.#limits.heldBytesMax,
       });
-      signal.throwIfAborted();
+      for await (const batch of batches) {
+        const lines = privacy.isEmpty ? batch : batch.flatMap((line) => servedLine(privacy, line));
+        if (lines.length > 0) yield lines;
+        signal.throwIfAborted();
+      }
     }
   }
 
@@ -157,6 +160,12 @@ export class ArchiveReader {
       log.warn({ key, err: errorText(error) }, 'an object of the archive was passed over by a query');
     }
   }
+}
+
+function servedLine(privacy: PrivacyGate, line: ArchivedLine): ArchivedLine[] {
+  const event = servedEvent(privacy, line);
+  if (event === undefined) return [];
+  return [event === line.event ? line : { ...line, event, line: Buffer.from(JSON.stringify(event)) }];
 }
 
 function tooMuch(): ChatlogError {

@@ -1,5 +1,7 @@
 /** What is wrong, as the log viewers' API says it: a status and a line of plain text. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../../lib/logger.ts';
+import type { ApiContext } from '../api-context.ts';
 import { explainError } from '../explain-error.ts';
 
 export class PeerError extends Error {
@@ -28,8 +30,13 @@ export function optedOut(who: 'channel' | 'user'): PeerError {
 }
 
 /** The error handler of these routes. */
-export function answerPeerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { statusCode, message, retryAfterSeconds } = asAnswer(thrown, request);
+export function answerPeerError(
+  { log }: ApiContext,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { statusCode, message, retryAfterSeconds } = answerOf(log, thrown, request);
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   void reply
     .code(statusCode)
@@ -38,12 +45,21 @@ export function answerPeerError(thrown: unknown, request: FastifyRequest, reply:
     .send(message);
 }
 
-function asAnswer(
-  thrown: unknown,
-  request: FastifyRequest,
-): { statusCode: number; message: string; retryAfterSeconds?: number | undefined } {
+interface PeerAnswer {
+  statusCode: number;
+  message: string;
+  retryAfterSeconds?: number | undefined;
+}
+
+function answerOf(log: Logger, thrown: unknown, request: FastifyRequest): PeerAnswer {
   if (thrown instanceof PeerError) return thrown;
   const { error, isOurs } = explainError(thrown);
-  if (isOurs) request.log.error({ err: thrown, url: request.url }, 'a request failed');
+  const about = { method: request.method, path: request.url.split('?', 1)[0], err: error.cause ?? error };
+  if (isOurs) log.error(about, 'a request failed');
+  // These clients know no 401.
+  if (request.headers['x-api-key'] !== undefined || request.url.startsWith('/admin/')) {
+    if (error.statusCode === 401) return { statusCode: 403, message: 'A key of scope admin is needed' };
+  }
+  if (error.code === 'invalid_parameters') return invalidParam(error.message);
   return error;
 }
