@@ -1,0 +1,195 @@
+/**
+ * Which messages moderation took away: `deleted_at` and `deleted_by` are of the earliest action that says so. A deletion
+ * takes its message; a timeout or ban its user's messages in that channel of the moderation window before it, a clear
+ * everybody's. Lines come in any order: an action looks for its messages when it comes, a message for its actions.
+ */
+import type { Session } from '../database/database.ts';
+import { typeName, typeNumber } from '../event-numbers.ts';
+import type { LoadedRow, Removal } from '../staged-rows.ts';
+import type { ModAction } from './mod-actions.ts';
+import { isRemovable, REMOVABLE_TYPES } from './moderation-types.ts';
+
+/** What of an action decides which messages it takes. */
+type Taking = Pick<ModAction, 'key' | 'timeMs' | 'channelId' | 'type' | 'targetUserId' | 'targetKey'>;
+
+const REMOVABLE_NUMBERS = REMOVABLE_TYPES.map(typeNumber).join(', ');
+
+/**
+ * Marks rows that are about to be inserted: by actions among themselves and by those that came before them. Deletions
+ * that came before are left to {@link removeStaged}.
+ */
+export async function removeEarlier(
+  session: Session,
+  rows: readonly LoadedRow[],
+  actions: readonly ModAction[],
+  windowMs: number,
+): Promise<void> {
+  const known = await actionsAround(session, rows, windowMs);
+  const index = new TakingIndex([...actions, ...known], windowMs);
+  for (const row of rows) row.removed = index.removalOf(row);
+}
+
+/** Timeouts, bans and clears that are in the index and may take one of these rows. */
+async function actionsAround(
+  session: Session,
+  rows: readonly LoadedRow[],
+  windowMs: number,
+): Promise<Taking[]> {
+  const spans = new Map<number, { fromMs: number; toMs: number }>();
+  for (const { channelId, line } of rows) {
+    if (!isRemovable(line.type)) continue;
+    const span = spans.get(channelId) ?? { fromMs: line.timeMs, toMs: line.timeMs };
+    span.fromMs = Math.min(span.fromMs, line.timeMs);
+    span.toMs = Math.max(span.toMs, line.timeMs);
+    spans.set(channelId, span);
+  }
+  if (spans.size === 0) return [];
+  const ranges = [...spans.values()];
+  const { rows: found } = await session.query(
+    `SELECT a.ts, a.key, a.channel_id, a.type, a.target_user_id
+     FROM unnest($1::int[], $2::text[]::timestamptz[], $3::text[]::timestamptz[]) AS s(channel_id, from_ts, to_ts)
+     JOIN mod_actions a ON a.channel_id = s.channel_id AND a.ts >= s.from_ts AND a.ts <= s.to_ts
+     WHERE a.type IN (${TAKING_NUMBERS})`,
+    [
+      [...spans.keys()],
+      ranges.map(({ fromMs }) => iso(fromMs)),
+      ranges.map(({ toMs }) => iso(toMs + windowMs)),
+    ],
+  );
+  return found.map((row) => ({
+    key: row.key as string,
+    timeMs: (row.ts as Date).getTime(),
+    channelId: row.channel_id as number,
+    type: typeName(row.type as number),
+    targetUserId: (row.target_user_id as number | null) ?? undefined,
+    targetKey: undefined,
+  }));
+}
+
+const TAKING_NUMBERS = (['ban', 'timeout', 'clear'] as const).map(typeNumber).join(', ');
+
+/** Actions by what they take, the earliest first. */
+class TakingIndex {
+  readonly #windowMs: number;
+  readonly #byMessage = new Map<string, Taking[]>();
+  /** Of one user, or of everybody, in a channel. */
+  readonly #byScope = new Map<string, Taking[]>();
+
+  constructor(actions: readonly Taking[], windowMs: number) {
+    this.#windowMs = windowMs;
+    const ordered = [...actions].sort((a, b) => a.timeMs - b.timeMs || (a.key < b.key ? -1 : 1));
+    for (const action of ordered) {
+      if (action.type === 'delete') {
+        if (action.targetKey !== undefined) append(this.#byMessage, action.targetKey, action);
+      } else if (action.type === 'clear') append(this.#byScope, `${action.channelId}`, action);
+      else if (isUserTaking(action))
+        append(this.#byScope, `${action.channelId} ${action.targetUserId}`, action);
+    }
+  }
+
+  removalOf({ line, channelId, userId }: LoadedRow): Removal | undefined {
+    if (this.#byMessage.size === 0 && this.#byScope.size === 0) return undefined;
+    let removal: Taking | undefined = this.#byMessage.get(line.key)?.[0];
+    if (isRemovable(line.type)) {
+      removal = earlier(removal, this.#firstAfter(`${channelId}`, line.timeMs));
+      if (userId !== undefined)
+        removal = earlier(removal, this.#firstAfter(`${channelId} ${userId}`, line.timeMs));
+    }
+    return removal && { timeMs: removal.timeMs, key: removal.key };
+  }
+
+  #firstAfter(scope: string, timeMs: number): Taking | undefined {
+    const first = this.#byScope.get(scope)?.find((action) => action.timeMs >= timeMs);
+    return first && first.timeMs - timeMs <= this.#windowMs ? first : undefined;
+  }
+}
+
+function isUserTaking({ type, targetUserId }: Taking): boolean {
+  return (type === 'ban' || type === 'timeout') && targetUserId !== undefined;
+}
+
+function append(into: Map<string, Taking[]>, name: string, action: Taking): void {
+  const list = into.get(name);
+  if (list) list.push(action);
+  else into.set(name, [action]);
+}
+
+function earlier(a: Taking | undefined, b: Taking | undefined): Taking | undefined {
+  if (!a || !b) return a ?? b;
+  return b.timeMs < a.timeMs || (b.timeMs === a.timeMs && b.key < a.key) ? b : a;
+}
+
+/** Marks staged rows by deletions that came before them. Returns the keys of those rows, for {@link nameDeleted}. */
+export async function removeStaged(session: Session): Promise<string[]> {
+  const { rows } = await session.query(
+    `SELECT DISTINCT ON (s.key, s.ts) s.key, s.ts, a.ts AS at, a.key AS by
+     FROM staged_messages s JOIN mod_actions a ON a.target_key = s.key ORDER BY s.key, s.ts, a.ts, a.key`,
+  );
+  if (rows.length === 0) return [];
+  await session.query(
+    `UPDATE staged_messages s SET deleted_at = d.at, deleted_by = d.by
+     FROM unnest($1::uuid[], $2::text[]::timestamptz[], $3::text[]::timestamptz[], $4::uuid[]) AS d(key, ts, at, by)
+     WHERE s.key = d.key AND s.ts = d.ts AND (s.deleted_at IS NULL OR (d.at, d.by) < (s.deleted_at, s.deleted_by))`,
+    [
+      rows.map(({ key }) => key as string),
+      rows.map(({ ts }) => (ts as Date).toISOString()),
+      rows.map(({ at }) => (at as Date).toISOString()),
+      rows.map(({ by }) => by as string),
+    ],
+  );
+  return rows.map(({ key }) => key as string);
+}
+
+/** Marks rows that are in the index already, by actions that have come now. */
+export async function removeKnown(
+  session: Session,
+  actions: readonly ModAction[],
+  windowMs: number,
+): Promise<void> {
+  const EARLIER = 'm.deleted_at IS NULL OR (a.ts, a.key) < (m.deleted_at, m.deleted_by)';
+  const WITHIN = `m.ts <= a.ts AND m.ts >= a.ts - make_interval(secs => ${windowMs / 1000}) AND m.type IN (${REMOVABLE_NUMBERS})`;
+  const mark = async (taking: readonly ModAction[], matches: string) => {
+    if (taking.length === 0) return;
+    await session.query(
+      `UPDATE messages m SET deleted_at = d.at, deleted_by = d.by FROM (
+         SELECT DISTINCT ON (m.key, m.ts) m.key, m.ts, a.ts AS at, a.key AS by
+         FROM unnest($1::text[]::timestamptz[], $2::uuid[], $3::int[], $4::int[], $5::uuid[])
+           AS a(ts, key, channel_id, user_id, target_key)
+         JOIN messages m ON ${matches} WHERE ${EARLIER} ORDER BY m.key, m.ts, a.ts, a.key) d
+       WHERE m.key = d.key AND m.ts = d.ts`,
+      [
+        taking.map(({ timeMs }) => iso(timeMs)),
+        taking.map(({ key }) => key),
+        taking.map(({ channelId }) => channelId),
+        taking.map(({ targetUserId }) => targetUserId ?? null),
+        taking.map(({ targetKey }) => targetKey ?? null),
+      ],
+    );
+  };
+  const ofType = (type: ModAction['type']) => actions.filter((action) => action.type === type);
+  await mark(ofType('delete'), 'm.key = a.target_key');
+  await mark(ofType('clear'), `m.channel_id = a.channel_id AND ${WITHIN}`);
+  await mark(
+    actions.filter(isUserTaking),
+    `m.user_id = a.user_id AND m.channel_id = a.channel_id AND ${WITHIN}`,
+  );
+}
+
+/**
+ * Fills in whom deletions were about, which platforms do not always say: the author of the message. `keys` are of
+ * messages that were deleted and may have come now, or whose deletion has.
+ */
+export async function nameDeleted(session: Session, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await session.query(
+    `UPDATE mod_actions a SET target_user_id = author.user_id
+     FROM unnest($1::uuid[]) AS k(key), LATERAL (
+       SELECT m.user_id FROM messages m WHERE m.key = k.key AND m.user_id IS NOT NULL ORDER BY m.ts LIMIT 1) author
+     WHERE a.target_key = k.key AND a.target_user_id IS DISTINCT FROM author.user_id`,
+    [keys],
+  );
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,100 @@
+/** Lines of a segment to what of them goes into the index: nothing of it needs the database. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Config } from '../config/schema.ts';
+import { type PrivacyGate, userKeyOf } from '../privacy/privacy-gate.ts';
+import { IdenticalLines } from './identical-lines.ts';
+import type { SegmentChunk } from './loader.ts';
+import { type IndexedLine, indexLine } from './message-row.ts';
+import { isIndexable } from './partitions.ts';
+import { channelRetentions, retentionFloorMs } from './retention/due-ranges.ts';
+
+export interface ChunkContent {
+  /** What becomes rows of `messages`; lines older than the retention and those that privacy withholds are not among them. */
+  rows: IndexedLine[];
+  gaps: IndexedLine[];
+  rejected: number;
+  /** Why the first of them was. */
+  rejectedWhy: string | undefined;
+  /** Of all lines that could be read. */
+  firstMs: number | undefined;
+  lastMs: number | undefined;
+}
+
+/** Decides which lines are taken. */
+export interface LineFilter {
+  nowMs: number;
+  /** Lines before this are not loaded. */
+  floorMs(platform: string, channel: string): number;
+  privacy: PrivacyGate;
+}
+
+export function lineFilter(config: Config, privacy: PrivacyGate, nowMs: number): LineFilter {
+  const retentionOf = channelRetentions(config);
+  const floors = new Map<string, number>();
+  const floorMs = (platform: string, channel: string) => {
+    const name = `${platform}\0${channel}`;
+    let floor = floors.get(name);
+    if (floor === undefined) {
+      const { retentionDays } = retentionOf(platform, channel);
+      floor = retentionFloorMs(retentionDays, nowMs) ?? Number.NEGATIVE_INFINITY;
+      floors.set(name, floor);
+    }
+    return floor;
+  };
+  return { nowMs, floorMs, privacy };
+}
+
+/** Lines between two looks at whatever else this thread has to do (the recorder may be on it). */
+const LINES_PER_TURN = 250;
+
+export async function readChunk(chunk: SegmentChunk, filter: LineFilter): Promise<ChunkContent> {
+  const content: ChunkContent = {
+    rows: [],
+    gaps: [],
+    rejected: 0,
+    rejectedWhy: undefined,
+    firstMs: undefined,
+    lastMs: undefined,
+  };
+  const repeats = new IdenticalLines();
+  for (const line of chunk.before ?? []) indexLine(line, repeats);
+  for (let index = 0; index < chunk.lines.length; index++) {
+    if (index % LINES_PER_TURN === LINES_PER_TURN - 1) await turn();
+    readLine(chunk.lines[index]!, repeats, filter, content);
+  }
+  return content;
+}
+
+function readLine(line: Buffer, repeats: IdenticalLines, filter: LineFilter, content: ChunkContent): void {
+  const read = indexLine(line, repeats);
+  const why =
+    'rejected' in read
+      ? read.rejected
+      : isIndexable(read.timeMs, filter.nowMs)
+        ? undefined
+        : 'of a time that cannot be';
+  if (why !== undefined || 'rejected' in read) {
+    content.rejected++;
+    content.rejectedWhy ??= why;
+    return;
+  }
+  content.firstMs = Math.min(content.firstMs ?? read.timeMs, read.timeMs);
+  content.lastMs = Math.max(content.lastMs ?? read.timeMs, read.timeMs);
+  const { platform, channel } = read.event;
+  if (read.timeMs < filter.floorMs(platform, channel) || isWithheld(read, filter.privacy)) return;
+  (read.type === 'gap' ? content.gaps : content.rows).push(read);
+}
+
+/** Whether someone asked that this line be not kept: its channel, who wrote it, whom it is about. */
+export function isWithheld({ event, timeMs, key }: IndexedLine, privacy: PrivacyGate): boolean {
+  if (privacy.isEmpty) return false;
+  const { platform, channel, username, user_id, target, target_user_id } = event;
+  if (privacy.isChannelOptedOut(platform, channel) || privacy.isMessagePurged(platform, key)) return true;
+  const isGone = (id: unknown, login: unknown) => {
+    const userKey = userKeyOf(typeof id === 'string' ? id : '', typeof login === 'string' ? login : '');
+    if (userKey === '~') return false;
+    const forgottenMs = privacy.forgottenUntilMs(platform, userKey);
+    return privacy.isUserOptedOut(platform, userKey) || (forgottenMs !== undefined && timeMs <= forgottenMs);
+  };
+  return isGone(user_id, username) || isGone(target_user_id, target);
+}
