@@ -33,7 +33,7 @@ export function registerListRoutes(app: ApiApp, context: ApiContext): void {
       const availableLogs = await ask(context, request, async (session) => {
         const { channel: channelName, user: userName } = listedOf(queryOf(request));
         const channel = await findChannel(session, context.privacy, channelName);
-        if (!userName) return daysOfChannel(session, channel);
+        if (!userName) return daysOfChannel(session, channel.ids);
         const user = await findUser(session, context.privacy, channel.platform, userName);
         return user.id === undefined ? [] : monthsOfUser(session, user.id, channel.ids);
       });

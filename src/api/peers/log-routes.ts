@@ -89,7 +89,7 @@ class LogRoutes {
         (await findUser(session, privacy, channel.platform, { by: userBy, text: pathPart(request, 'user') }));
       const boundaryMs = await indexBoundaryMs(session, channel, config(), now());
       const periods = !user
-        ? await daysOfChannel(session, channel)
+        ? await daysOfChannel(session, channel.ids)
         : user.id === undefined
           ? []
           : await monthsOfUser(session, user.id, channel.ids);

@@ -1,25 +1,19 @@
 /** On which days there is anything in a log. */
-import { encodeName } from '../../segment-name.ts';
 import type { Session } from '../database/database.ts';
 import { typeNumber } from '../event-numbers.ts';
-import type { LogChannel } from './log-channels.ts';
 
 /**
- * UTC days with lines, the newest first, as `YYYY-MM-DD`: those that the index counted, which stay when its rows go, and
- * those of the archive's segments. Index: daily_stats_pkey, segments_by_start.
+ * UTC days with lines, the newest first, as `YYYY-MM-DD`: all that the index ever counted, which stay when retention takes
+ * its rows. Index: daily_stats_pkey; of a day without any message messages_by_channel, too.
  */
-export async function daysOfChannel(session: Session, channel: LogChannel): Promise<string[]> {
+export async function daysOfChannel(session: Session, channelIds: readonly number[]): Promise<string[]> {
   const { rows } = await session.query(
-    `SELECT DISTINCT day::text AS day FROM (
-       SELECT d.day FROM daily_stats d
-       WHERE d.channel_id = ANY ($1::int[]) AND (d.messages + d.mod_actions > 0 OR (d.others > 0 AND EXISTS (
-         SELECT 1 FROM messages m WHERE m.channel_id = d.channel_id AND m.type = $2
-           AND m.ts >= d.day::timestamp AT TIME ZONE 'UTC' AND m.ts < (d.day + 1)::timestamp AT TIME ZONE 'UTC')))
-       UNION ALL
-       SELECT (s.start_ts AT TIME ZONE 'UTC')::date FROM segments s
-       WHERE s.platform = $3 AND s.channel = ANY ($4::text[]) AND s.object_key IS NOT NULL AND s.inserted = 0 AND s.lines > 0
-     ) days ORDER BY day DESC`,
-    [channel.ids, typeNumber('notice'), encodeName(channel.platform), channel.names.map(encodeName)],
+    `SELECT DISTINCT d.day::text AS day FROM daily_stats d
+     WHERE d.channel_id = ANY ($1::int[]) AND (d.messages + d.mod_actions > 0 OR (d.others > 0 AND EXISTS (
+       SELECT 1 FROM messages m WHERE m.channel_id = d.channel_id AND m.type = $2
+         AND m.ts >= d.day::timestamp AT TIME ZONE 'UTC' AND m.ts < (d.day + 1)::timestamp AT TIME ZONE 'UTC')))
+     ORDER BY day DESC`,
+    [channelIds, typeNumber('notice')],
   );
   return rows.map(({ day }) => day as string);
 }
