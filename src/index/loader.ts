@@ -32,8 +32,19 @@ export interface SegmentChunk {
   lines: readonly Buffer[];
   /** Lines before `fromByte` that were received at the same time as the first of these: for the identity of identical lines. */
   before?: readonly Buffer[];
+  /** Of the segment's bytes from its beginning to `toByte`: by it the next run knows that it is still the same file. */
+  linesSha256?: string;
   /** Set on the last chunk of a segment that has grown for the last time. */
-  end?: { linesSha256: string; objectKey?: string; objectBytes?: number; instance?: string };
+  end?: SegmentEnd;
+}
+
+export interface SegmentEnd {
+  linesSha256: string;
+  objectKey?: string | undefined;
+  objectBytes?: number | undefined;
+  instance?: string | undefined;
+  /** What the object says of its lines, where they were in the index already and the chunk holds none of them. */
+  described?: { lines: number; firstMs: number | undefined; lastMs: number | undefined } | undefined;
 }
 
 export interface LoadOutcome {

@@ -43,7 +43,7 @@ export async function moveLedger(session: Session, taken: readonly TakenChunk[])
      ON CONFLICT (source, name) DO UPDATE SET
        bytes = excluded.bytes, lines = s.lines + excluded.lines, inserted = s.inserted + excluded.inserted,
        rejected = s.rejected + excluded.rejected, first_ts = least(s.first_ts, excluded.first_ts),
-       last_ts = greatest(s.last_ts, excluded.last_ts), complete = s.complete OR excluded.complete,
+       last_ts = greatest(s.last_ts, excluded.last_ts), complete = excluded.complete,
        lines_sha256 = coalesce(excluded.lines_sha256, s.lines_sha256),
        object_key = coalesce(excluded.object_key, s.object_key),
        object_bytes = coalesce(excluded.object_bytes, s.object_bytes),
@@ -61,7 +61,7 @@ export async function moveLedger(session: Session, taken: readonly TakenChunk[])
       column(({ firstMs }) => time(firstMs)),
       column(({ lastMs }) => time(lastMs)),
       column(({ chunk }) => chunk.end !== undefined),
-      column(({ chunk }) => chunk.end?.linesSha256),
+      column(({ chunk }) => chunk.end?.linesSha256 ?? chunk.linesSha256),
       column(({ chunk }) => chunk.end?.objectKey),
       column(({ chunk }) => chunk.end?.objectBytes),
       column(({ chunk }) => chunk.end?.instance),
@@ -91,13 +91,14 @@ function summed(taken: readonly TakenChunk[]): Map<string, LedgerRow> {
       firstMs: undefined,
       lastMs: undefined,
     };
+    const described = chunk.end?.described;
     rows.set(key, {
       chunk,
-      lines: row.lines + chunk.lines.length,
+      lines: row.lines + (described?.lines ?? chunk.lines.length),
       inserted: row.inserted + inserted,
       rejected: row.rejected + content.rejected,
-      firstMs: smallest(row.firstMs, content.firstMs),
-      lastMs: largest(row.lastMs, content.lastMs),
+      firstMs: smallest(row.firstMs, described?.firstMs ?? content.firstMs),
+      lastMs: largest(row.lastMs, described?.lastMs ?? content.lastMs),
     });
   }
   return rows;

@@ -238,7 +238,7 @@ CREATE TABLE segments (
   last_ts      timestamptz,
   -- It has grown for the last time and every line of it is in the index.
   complete     boolean NOT NULL DEFAULT false,
-  -- SHA-256 of the lines, once complete.
+  -- SHA-256 of these bytes; once complete, of all lines.
   lines_sha256 text,
   -- Where it lies in storage, once seen there.
   object_key   text,

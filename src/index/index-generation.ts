@@ -1,0 +1,28 @@
+/**
+ * Tells one filling of the index from the next: a rebuild, or another database at the same address. Who remembers what it
+ * loaded forgets it when this changes.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Connection, Database } from './database/database.ts';
+
+const NAME = 'generation';
+
+/** Made where there is none. */
+export async function readGeneration(database: Database): Promise<string> {
+  return database.transaction(async (session) => {
+    await session.query('INSERT INTO index_meta VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      NAME,
+      randomUUID(),
+    ]);
+    const { rows } = await session.query('SELECT value FROM index_meta WHERE name = $1', [NAME]);
+    return String(rows[0]?.value);
+  });
+}
+
+/** In the transaction that empties the index. */
+export async function beginGeneration(connection: Connection): Promise<void> {
+  await connection.query(
+    'INSERT INTO index_meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    [NAME, randomUUID()],
+  );
+}

@@ -1,0 +1,46 @@
+/** Which segments are worth looking at: those of channels and times that the index is to hold. */
+import { resolveChannels } from '../config/resolve-channels.ts';
+import type { Config } from '../config/schema.ts';
+import { decodeName, encodeName, type SegmentName } from '../segment-name.ts';
+import type { SegmentRange } from '../storage/read-segment.ts';
+import { channelRetentions, type RetentionDays, retentionFloorMs } from './retention/due-ranges.ts';
+
+export interface IndexedRange extends SegmentRange {
+  /** Of the segments of these days, only these. */
+  wants(segment: SegmentName): boolean;
+}
+
+/** A segment covers an hour at most. */
+const SEGMENT_MS = 3_600_000;
+
+/** What was asked for, as far as each channel's retention reaches. */
+export function indexedRange(config: Config, nowMs: number, asked: SegmentRange = {}): IndexedRange {
+  const retentionOf = channelRetentions(config);
+  const floorMs = (days: RetentionDays) => retentionFloorMs(days, nowMs) ?? Number.NEGATIVE_INFINITY;
+  const floors = new Map<string, number>();
+  const floorOf = ({ platform, channel }: SegmentName) => {
+    const name = `${platform}/${channel}`;
+    let floor = floors.get(name);
+    if (floor === undefined) {
+      // A name that was cut is none that the configuration could hold.
+      floor = floorMs(retentionOf(decodeName(platform) ?? '', decodeName(channel) ?? '').retentionDays);
+      floors.set(name, floor);
+    }
+    return floor;
+  };
+  const configured = [...resolveChannels(config).values()].flat().map(({ retentionDays }) => retentionDays);
+  const widestMs = Math.min(...[config.defaults.retention_days, ...configured].map(floorMs));
+  const fromMs = Math.max(widestMs, asked.fromMs ?? Number.NEGATIVE_INFINITY);
+  return {
+    ...asked,
+    ...(Number.isFinite(fromMs) && { fromMs }),
+    wants: (segment) => segment.startMs + SEGMENT_MS > floorOf(segment) && isIn(asked, segment),
+  };
+}
+
+function isIn({ platform, channel, fromMs, toMs }: SegmentRange, segment: SegmentName): boolean {
+  if (platform !== undefined && encodeName(platform) !== segment.platform) return false;
+  if (channel !== undefined && encodeName(channel) !== segment.channel) return false;
+  if (fromMs !== undefined && segment.startMs + SEGMENT_MS <= fromMs) return false;
+  return toMs === undefined || segment.startMs <= toMs;
+}
