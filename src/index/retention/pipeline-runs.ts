@@ -109,14 +109,6 @@ export async function park(
   );
 }
 
-/** The rows of a day are gone: so are runs that were not finished, of pipelines that are no longer configured. */
-export async function forgetUnfinished(session: Session, channelId: number, dayMs: number): Promise<void> {
-  await session.query(`DELETE FROM pipeline_runs WHERE channel_id = $1 AND day = $2 AND state <> 'done'`, [
-    channelId,
-    dayText(dayMs),
-  ]);
-}
-
 export function runOf(runs: ReadonlyMap<string, PipelineRun>, pipeline: string): PipelineRun {
   return runs.get(pipeline) ?? NEW_RUN;
 }

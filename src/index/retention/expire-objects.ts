@@ -1,0 +1,125 @@
+/**
+ * The objects' own retention (`object_retention_days`), `forever` unless configured. An object goes when its day is past
+ * that, and the index has no need of it any more: its rows are gone, after their pipelines.
+ */
+import { resolveChannels } from '../../config/resolve-channels.ts';
+import type { Config } from '../../config/schema.ts';
+import { decodeName } from '../../segment-name.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { listSegments, type StoredSegment } from '../../storage/read-segment.ts';
+import type { Database } from '../database/database.ts';
+import type { IndexedChannel } from './due-days.ts';
+import { channelRetentions, DAY_MS, retentionFloorMs, startOfDay } from './due-ranges.ts';
+import { LISTED_MAX, type ObjectsReport } from './report.ts';
+
+export interface ExpireOptions {
+  database: Database;
+  store: ObjectStore;
+  config: Config;
+  /** Of the index, after its rows went. */
+  channels: readonly IndexedChannel[];
+  nowMs: number;
+  dryRun: boolean;
+  signal: AbortSignal;
+}
+
+export async function expireObjects(options: ExpireOptions): Promise<ObjectsReport> {
+  const { store, config, nowMs, signal } = options;
+  const report: ObjectsReport = { removed: 0, bytes: 0, waiting: 0, keys: [] };
+  const endMs = latestFloorMs(config, nowMs);
+  if (endMs === undefined) return report;
+  const rules = rulesOf(options);
+  const needed = new DaysInUse(options.database);
+  // Keys sort by their dates: what follows the latest floor need not be listed.
+  for await (const segment of listSegments(store, {}, signal)) {
+    const dayMs = startOfDay(segment.startMs);
+    if (dayMs >= endMs) break;
+    const rule = rules(segment);
+    if (rule.objectFloorMs === undefined || dayMs >= rule.objectFloorMs) continue;
+    const isNeeded =
+      rule.floorMs === undefined || dayMs >= rule.floorMs || (await needed.has(rule.channelId, dayMs));
+    if (isNeeded) {
+      report.waiting++;
+      continue;
+    }
+    if (!options.dryRun) await removeObject(segment.key, options);
+    report.removed++;
+    report.bytes += segment.bytes;
+    if (report.keys.length < LISTED_MAX) report.keys.push(segment.key);
+  }
+  return report;
+}
+
+/** The ledger first: a row without its object would promise what is not there. */
+async function removeObject(key: string, { database, store, signal }: ExpireOptions): Promise<void> {
+  await database.transaction((session) => session.query('DELETE FROM segments WHERE object_key = $1', [key]));
+  await store.remove(key, signal);
+}
+
+interface Rule {
+  /** Undefined where the index has never heard of the channel. */
+  channelId: number | undefined;
+  floorMs: number | undefined;
+  objectFloorMs: number | undefined;
+}
+
+function rulesOf({ config, channels, nowMs }: ExpireOptions): (segment: StoredSegment) => Rule {
+  const byPath = new Map(channels.map((channel) => [channel.path, channel]));
+  const retentionOf = channelRetentions(config);
+  const remembered = new Map<string, Rule>();
+  return ({ platform, channel }) => {
+    const path = `${platform}/${channel}`;
+    const known = remembered.get(path);
+    if (known) return known;
+    const indexed = byPath.get(path);
+    const retention =
+      indexed ?? retentionOf(decodeName(platform) ?? platform, decodeName(channel) ?? channel);
+    const rule = {
+      channelId: indexed?.id,
+      floorMs: retentionFloorMs(retention.retentionDays, nowMs),
+      objectFloorMs: retentionFloorMs(retention.objectRetentionDays, nowMs),
+    };
+    remembered.set(path, rule);
+    return rule;
+  };
+}
+
+/** The latest of all floors that objects can have; undefined where all are kept for ever. */
+function latestFloorMs(config: Config, nowMs: number): number | undefined {
+  const own = [...resolveChannels(config).values()]
+    .flat()
+    .map(({ objectRetentionDays }) => objectRetentionDays);
+  const floors = [config.defaults.object_retention_days, ...own].flatMap(
+    (days) => retentionFloorMs(days, nowMs) ?? [],
+  );
+  return floors.length === 0 ? undefined : Math.max(...floors);
+}
+
+/** Which days still have messages in the index; asked once for each, as their objects follow each other. */
+class DaysInUse {
+  readonly #database: Database;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async has(channelId: number | undefined, dayMs: number): Promise<boolean> {
+    if (channelId === undefined) return false;
+    const key = `${channelId} ${dayMs}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const { rows } = await this.#database.transaction((session) =>
+      session.query(
+        'SELECT EXISTS (SELECT FROM messages WHERE channel_id = $1 AND ts >= $2 AND ts < $3) AS used',
+        [channelId, new Date(dayMs), new Date(dayMs + DAY_MS)],
+      ),
+    );
+    const used = rows[0]?.used === true;
+    if (this.#known.size >= REMEMBERED_MAX) this.#known.clear();
+    this.#known.set(key, used);
+    return used;
+  }
+}
+
+const REMEMBERED_MAX = 10_000;
