@@ -287,6 +287,8 @@ CREATE TABLE kept_user_activity (
   mod_actions int NOT NULL,
   PRIMARY KEY (pipeline, channel_id, day, user_id)
 );
+-- Whom a kept row is about: a user to whom one refers stays, a person who is forgotten goes from all of them.
+CREATE INDEX kept_user_activity_by_user ON kept_user_activity (user_id);
 CREATE TABLE kept_channel_summaries (
   pipeline   text NOT NULL,
   channel_id int NOT NULL,
@@ -307,6 +309,7 @@ CREATE TABLE kept_messages (
   PRIMARY KEY (pipeline, key, ts)
 );
 CREATE INDEX kept_messages_by_channel ON kept_messages (channel_id, ts);
+CREATE INDEX kept_messages_by_user ON kept_messages (user_id) WHERE user_id IS NOT NULL;
 CREATE TABLE user_scores (
   pipeline   text NOT NULL,
   platform   text NOT NULL,
@@ -316,6 +319,7 @@ CREATE TABLE user_scores (
   updated_at timestamptz NOT NULL,
   PRIMARY KEY (pipeline, user_id)
 );
+CREATE INDEX user_scores_by_user ON user_scores (user_id);
 
 -- What people asked for: a copy of the decisions in the archive (src/privacy/decision.ts). Nobody stands here by name.
 CREATE TABLE decisions (
