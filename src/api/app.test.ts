@@ -126,7 +126,8 @@ describe('an error', () => {
     ['database_timeout', 504, 'query_timeout'],
     ['22P05', 400, 'invalid_parameters'],
     ['22008', 400, 'invalid_parameters'],
-    ['42P01', 500, 'internal'],
+    ['42P01', 503, 'database_unavailable'],
+    ['42601', 500, 'internal'],
     ['bug', 500, 'internal'],
   ])('%s becomes %i %s, and tells nothing of our inside', async (thrown, status, code) => {
     const app = await start();

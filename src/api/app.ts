@@ -189,6 +189,8 @@ async function addGates(app: ApiApp, context: ApiContext): Promise<void> {
     if (giveBack === undefined)
       throw new ApiError(503, 'overloaded', 'too many requests wait already', { retryAfterSeconds: 1 });
     reply.raw.once('close', giveBack);
+    // Work that an admin asks for (forgetting, exporting) may say nothing for long.
+    if (request.routeOptions.config.scope === 'admin') request.socket.setTimeout?.(0);
     slowClients.watch(reply.raw);
   });
   app.decorate('forgetTokens', () => authentication.forget());

@@ -4,6 +4,8 @@ import { ApiError } from './api-error.ts';
 
 const UNAVAILABLE_RETRY_SECONDS = 5;
 const CONFLICT_RETRY_SECONDS = 1;
+/** SQLSTATE: the schema is applied by the indexer when it first reaches the database. */
+const UNDEFINED_TABLE = '42P01';
 
 /** `isOurs`: the cause is here and not with the client, so that somebody has to look into it. */
 export function explainError(thrown: unknown): { error: ApiError; isOurs: boolean } {
@@ -14,6 +16,14 @@ export function explainError(thrown: unknown): { error: ApiError; isOurs: boolea
     message?: unknown;
   };
   if (thrown instanceof ChatlogError) return fromChatlog(thrown);
+  if (code === UNDEFINED_TABLE)
+    return ours(
+      new ApiError(503, 'database_unavailable', 'the index is not there yet', {
+        hint: 'It is being made; try again later.',
+        retryAfterSeconds: UNAVAILABLE_RETRY_SECONDS,
+        cause: thrown,
+      }),
+    );
   if (isRefusedValue(code))
     return theirs(400, 'invalid_parameters', 'the database cannot take one of these values', thrown);
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {

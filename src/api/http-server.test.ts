@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { expect, it } from 'vitest';
 import { silentLog } from '../../test/support/recorder-fixture.ts';
 import { type HttpServerOptions, serveHttp } from './http-server.ts';
@@ -96,4 +97,38 @@ it.each([
   const answer = await text(socket);
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   expect(JSON.parse(answer.split('\r\n\r\n')[1]!).error.code).toBe(code);
+});
+
+it.each([
+  ['the head', 'GET / HTTP/1.1\r\nhost: x\r\nx: '],
+  ['the body', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nfew'],
+])('hangs up on who takes too long over %s', async (_, bytes) => {
+  await using server = await serve({ loadApi: async () => echo, requestTimeoutMs: 200 });
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(bytes);
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"request_timeout"/);
+});
+
+it('keeps little for a client that does not read, and hangs up on it', async () => {
+  let madeBytes = 0;
+  const closed = Promise.withResolvers<void>();
+  const endless: RequestListener = (_request, response) => {
+    const line = 'x'.repeat(16_384);
+    async function* lines() {
+      for (;;) {
+        madeBytes += line.length;
+        yield line;
+      }
+    }
+    pipeline(lines, response).then(closed.resolve, () => closed.resolve());
+  };
+  await using server = await serve({ loadApi: async () => endless, silentSocketMs: 300 });
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.on('error', () => {}).pause();
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await closed.promise;
+  // What the two sockets hold in the system is not ours to choose; a few MB here.
+  expect(madeBytes).toBeLessThan(32 * 1024 * 1024);
+  socket.destroy();
 });

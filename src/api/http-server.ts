@@ -40,13 +40,18 @@ export interface HttpServerOptions {
   metrics?: Metrics;
   /** Takes what is not answered here. Called by the first such request, and again where it failed. */
   loadApi?(): Promise<RequestListener>;
+  /** Milliseconds; shorter in tests. */
+  requestTimeoutMs?: number;
+  silentSocketMs?: number;
   log: Logger;
   /** The server listens; the URL has the actual port. */
   onListening(url: string): void;
 }
 
 const RETRY_MS = 10_000;
-const HEADERS_TIMEOUT_MS = 10_000;
+/** A request has to arrive within this time. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const CHECK_EVERY_MS = 2_000;
 const CONNECTIONS_MAX = 256;
 /** With the API: each waits for its turn there. */
 const API_CONNECTIONS_MAX = 1_024;
@@ -55,9 +60,14 @@ const SILENT_SOCKET_MS = 30_000;
 
 /** Serves until aborted. Never rejects. */
 export async function serveHttp(options: HttpServerOptions, signal: AbortSignal): Promise<void> {
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS, silentSocketMs = SILENT_SOCKET_MS } = options;
   const api = options.loadApi && loadedOnce(options.loadApi);
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: HEADERS_TIMEOUT_MS },
+    {
+      headersTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, requestTimeoutMs),
+    },
     (request, response) => {
       answer(request, response, options, api).catch((error: unknown) => {
         options.log.error({ err: error, path: pathOf(request) }, 'a request failed');
@@ -67,7 +77,7 @@ export async function serveHttp(options: HttpServerOptions, signal: AbortSignal)
     },
   );
   server.maxConnections = options.loadApi ? API_CONNECTIONS_MAX : CONNECTIONS_MAX;
-  server.timeout = SILENT_SOCKET_MS;
+  server.timeout = silentSocketMs;
   server.on('clientError', refuse);
   signal.addEventListener('abort', () => {
     server.close();
