@@ -1,5 +1,6 @@
 /** The command line: which command runs, with what. Each command is loaded when it is called. */
 import { Command, CommanderError, Option } from 'commander';
+import type { Scope } from './api/api-context.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
 import { packageInfo } from './cli/package-info.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
@@ -54,6 +55,7 @@ ${EXIT_HELP}`,
   addInit(program, terminal, finish);
   addChannels(program, terminal, finish);
   addStatus(program, terminal, finish);
+  addTokens(program, terminal, finish);
   return program;
 }
 
@@ -202,6 +204,65 @@ function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
     .action(async (options: { config: string; json?: boolean; url?: string }) => {
       const { status } = await import('./cli/status.ts');
       finish(await status(options, terminal));
+    });
+}
+
+function addTokens(program: Command, terminal: Terminal, finish: Finish): void {
+  const tokens = program
+    .command('token')
+    .description('Make, list and revoke tokens of the API.')
+    .showHelpAfterError('(see "chatlog token --help")')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  chatlog token create --scope read --name viewer
+  chatlog token list
+  chatlog token revoke viewer
+${EXIT_HELP}`,
+    );
+  const load = () => import('./cli/token.ts');
+  subcommand(
+    tokens,
+    'create',
+    'Make a token. It is printed once, alone on standard output.',
+    `  chatlog token create --scope read --name viewer
+  TOKEN=$(chatlog token create --scope export)
+  curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/api/export?channel=xqc`,
+  )
+    .addOption(
+      new Option('--scope <scope>', 'what it allows; each includes those before it')
+        .choices(['read', 'export', 'admin'])
+        .makeOptionMandatory(),
+    )
+    .option('--name <name>', 'what it is for', '')
+    .option('--json', 'print JSON')
+    .action(async (options: { config: string; scope: Scope; name: string; json?: boolean }) => {
+      finish(await (await load()).createTokenCommand(options, terminal));
+    });
+  subcommand(
+    tokens,
+    'list',
+    'List tokens: what each allows, when it was last used, whether it is in force.',
+    `  chatlog token list
+  chatlog token list --json | jq '.[] | select(.lastUsedAt == null)'`,
+  )
+    .option('--json', 'print JSON')
+    .action(async (options: { config: string; json?: boolean }) => {
+      finish(await (await load()).listTokensCommand(options, terminal));
+    });
+  subcommand(
+    tokens,
+    'revoke <id>',
+    'Revoke a token by its id, or by a name that only one has.',
+    `  chatlog token revoke 3f9a1c22b07e
+  chatlog token revoke viewer`,
+  )
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { config: string; json?: boolean }) => {
+      finish(await (await load()).revokeTokenCommand(id, options, terminal));
     });
 }
 
