@@ -49,8 +49,11 @@ export interface IndexProgress extends ScanTally {
   lines: number;
   inserted: number;
   rejected: number;
-  /** Local files that cannot be loaded. */
+  /** Local files that wait, and those that cannot be loaded. */
+  waitingFiles: number;
   refusedFiles: number;
+  /** Objects in storage that are to be looked at, and their bytes; undefined until they are counted. */
+  total: { segments: number; bytes: number } | undefined;
 }
 
 type Task = 'local' | 'archive' | 'derive';
@@ -149,20 +152,39 @@ export class Indexer {
     const { config, now } = this.#options;
     await this.#prepare(signal);
     if (rebuild) await this.#empty(signal);
+    const range = indexedRange(config(), now(), asked);
     const before = { ...this.#queue.counts };
-    const progressOf = (tally: ScanTally): IndexProgress => ({
+    let total: IndexProgress['total'];
+    let tally: ScanTally = { segments: 0, bytes: 0, loaded: 0, failed: 0 };
+    const progress = (): IndexProgress => ({
       ...tally,
       lines: this.#queue.counts.lines - before.lines,
       inserted: this.#queue.counts.inserted - before.inserted,
       rejected: this.#queue.counts.rejected - before.rejected,
+      waitingFiles: this.#local?.waiting ?? 0,
       refusedFiles: this.#local?.refused ?? 0,
+      total,
     });
-    const range = indexedRange(config(), now(), asked);
-    while (!(await this.#pollLocal(signal, range)))
-      onProgress(progressOf({ segments: 0, bytes: 0, loaded: 0, failed: 0 }));
-    const tally = await this.#archive.scan(range, signal, (tally) => onProgress(progressOf(tally)));
-    await abortable(this.loader.derive(signal), signal);
-    return progressOf(tally);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    // Beside the work: only who watches waits for the number. Where it fails, the work does too, and says so.
+    void this.#archive.count(range, either).then(
+      (counted) => {
+        total = counted;
+      },
+      () => {},
+    );
+    try {
+      while (!(await this.#pollLocal(either, range))) onProgress(progress());
+      tally = await this.#archive.scan(range, either, (now) => {
+        tally = now;
+        onProgress(progress());
+      });
+      await abortable(this.loader.derive(either), either);
+      return progress();
+    } finally {
+      stop.abort();
+    }
   }
 
   #keepTrying(task: Task, round: () => Promise<number>, signal: AbortSignal): Promise<void> {

@@ -76,6 +76,17 @@ export class ArchiveSegments {
     this.#options = options;
   }
 
+  /** How much a {@link scan} would look at. */
+  async count(range: ScanRange, signal: AbortSignal): Promise<{ segments: number; bytes: number }> {
+    const total = { segments: 0, bytes: 0 };
+    for await (const segment of listSegments(this.#options.store, range, signal)) {
+      if (range.wants && !range.wants(segment)) continue;
+      total.segments++;
+      total.bytes += segment.bytes;
+    }
+    return total;
+  }
+
   /**
    * Looks through a range and loads what is missing. `onProgress` is called with the tally so far. Rejects with the
    * database's error, or the store's where it cannot be listed or read; the next scan goes on where this one ended.
