@@ -14,6 +14,7 @@ import type { Database } from '../index/database/database.ts';
 import { databaseText, plainText } from '../index/database-text.ts';
 import { makeDirectory } from '../lib/make-directory.ts';
 import { syncDirectory } from '../spool.ts';
+import { collectBytes } from '../storage/collect-bytes.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { describeSegment } from '../uploading/describe-segment.ts';
 import { DECISION_PREFIX, type Decision } from './decision.ts';
@@ -70,11 +71,7 @@ export function decisionArchive(store: ObjectStore): DecisionPlace {
       }
       return ids;
     },
-    read: async (id, signal) => {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of store.get(key(id), signal)) chunks.push(chunk);
-      return Buffer.concat(chunks).toString('utf8');
-    },
+    read: async (id, signal) => (await collectBytes(store.get(key(id), signal))).toString('utf8'),
     write: async ({ id }, text, signal) => {
       const directory = await mkdtemp(join(tmpdir(), 'chatlog-decision-'));
       try {

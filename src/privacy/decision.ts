@@ -26,8 +26,10 @@ const common = {
 const user = z.object({ hash: digest, names: z.array(digest) });
 const message = z.object({
   /** `messages.key`; see `message-key.ts`. */
-  key: z.uuid(),
+  key: z.guid(),
   channel: z.string(),
+  /** The message's own time, RFC 3339: no object of an earlier day holds it. */
+  at: z.iso.datetime(),
 });
 
 const decisionSchema = z.discriminatedUnion('kind', [
@@ -35,8 +37,10 @@ const decisionSchema = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.enum(['channel_opt_out', 'channel_opt_in']), channel: z.string() }),
   /** Lines of and about them up to `timestamp` go. */
   z.object({ ...common, kind: z.literal('forget'), user }),
-  /** Soft: marked as deleted. Hard (`purge_message`): gone. */
-  z.object({ ...common, kind: z.enum(['delete_message', 'purge_message']), message }),
+  /** Soft: marked as deleted. */
+  z.object({ ...common, kind: z.literal('delete_message'), message }),
+  /** Hard: gone. */
+  z.object({ ...common, kind: z.literal('purge_message'), message }),
 ]);
 
 export type Decision = z.output<typeof decisionSchema>;

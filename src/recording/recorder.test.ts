@@ -73,7 +73,7 @@ describe('Recorder', () => {
     const common = { timestamp, platform: 'test', by: 'self' };
     const user = personDigests('test', '1', ['ann']);
     privacy.add({ ...common, kind: 'forget', id: '20261121T130000000Z-000000000001', user });
-    const message = { key, channel: 'x' };
+    const message = { key, channel: 'x', at: timestamp };
     privacy.add({ ...common, kind: 'purge_message', id: '20261121T130000000Z-000000000002', message });
     const earlierMs = Date.parse(timestamp) - 1000;
     sink.push(event('hers', { timeMs: earlierMs, source: 'backfill' }));

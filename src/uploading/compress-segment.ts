@@ -111,15 +111,16 @@ async function writeCompressed(
   return after;
 }
 
-function createCompressor(
+/** @param plainBytes what will be written to it, where that is known */
+export function createCompressor(
   compression: 'gzip' | 'zstd',
-  level: number | undefined,
-  plainBytes: number,
+  level?: number,
+  plainBytes?: number,
 ): Transform {
   if (compression === 'gzip') return createGzip({ level: Math.min(level ?? GZIP_LEVEL, 9) });
   const tables = level === undefined || level <= ZSTD_LEVEL;
   return createZstdCompress({
-    pledgedSrcSize: plainBytes,
+    ...(plainBytes !== undefined && { pledgedSrcSize: plainBytes }),
     params: {
       [constants.ZSTD_c_compressionLevel]: level ?? ZSTD_LEVEL,
       [constants.ZSTD_c_windowLog]: ZSTD_WINDOW_LOG,

@@ -76,6 +76,11 @@ export interface Uploader {
   run(signal: AbortSignal): Promise<void>;
   /** Says that a segment was sealed. */
   nudge(): void;
+  /**
+   * Runs the work while no worker has this segment, plain or compressed, in hand: somebody rewrites it. Waits for an upload
+   * that is under way.
+   */
+  inHand<T>(file: string, work: () => Promise<T>): Promise<T>;
   status(): UploaderStatus;
 }
 
@@ -83,6 +88,7 @@ const POLL_MS = 60_000;
 /** Looking through directories takes at most this share of the time. */
 const SCAN_SHARE = 0.1;
 const SCAN_PAUSE_MIN_MS = 20;
+const BUSY_PAUSE_MS = 20;
 const BACKLOG_FILES_MIN = 100;
 const BACKLOG_LOG_MS = 60_000;
 
@@ -158,6 +164,21 @@ class SegmentUploader implements Uploader {
 
   nudge(): void {
     this.#bench.scanBell.ring();
+  }
+
+  async inHand<T>(file: string, work: () => Promise<T>): Promise<T> {
+    const plain = file.replace(/\.(gz|zst)$/, '');
+    const names = [plain, `${plain}.gz`, `${plain}.zst`];
+    while (names.some((name) => this.#bench.isBusy(name))) await sleep(BUSY_PAUSE_MS);
+    // What was known of it may no longer be true afterwards.
+    for (const name of names) this.#bench.takeDescription(name);
+    for (const name of names) this.#bench.alias(name);
+    try {
+      return await work();
+    } finally {
+      for (const name of names) this.#bench.dropAlias(name);
+      this.#bench.scanBell.ring();
+    }
   }
 
   status(): UploaderStatus {
