@@ -86,7 +86,12 @@ export async function createApiApp(context: ApiContext): Promise<ApiApp> {
     refuseUnstorable(request);
   });
   app.addHook('onSend', addTag);
-  await app.register(compress, { encodings: ['zstd', 'gzip'], globalDecompression: false });
+  await app.register(compress, {
+    encodings: ['zstd', 'gzip'],
+    globalDecompression: false,
+    // Its own list does not know application/x-ndjson.
+    customTypes: /^text\/(?!event-stream)|json/,
+  });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
     const path = request.url.split('?', 1)[0]!;
     throw new ApiError(404, 'not_found', `there is no ${request.method} ${path}`, { hint: SYNTAX_HINT });
