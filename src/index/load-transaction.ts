@@ -8,6 +8,7 @@ import { insertModActions, modActionsOf, targetUserKey } from './derive/mod-acti
 import { nameDeleted, removeEarlier, removeKnown, removeStaged } from './derive/removals.ts';
 import { noteStaleSessions } from './derive/sessions.ts';
 import { countRows } from './derive/statistics.ts';
+import { isEarlierCopy, preferEarlierCopies } from './earlier-copies.ts';
 import type { IndexIds } from './index-ids.ts';
 import { LOAD_LOCK } from './load-lock.ts';
 import type { LoadOutcome, ReadChunk } from './loader.ts';
@@ -33,12 +34,7 @@ export class LoadTransaction {
   async run(read: readonly ReadChunk[]): Promise<{ outcome: LoadOutcome; taken: ReadChunk[] }> {
     await this.#begin();
     const { taken, stale } = await this.#take(read);
-    const insertedOf = await this.#loadRows(taken);
-    await insertGaps(
-      this.#session,
-      taken.flatMap(({ content }) => content.gaps),
-      this.#ids,
-    );
+    const insertedOf = await this.#loadLines(taken);
     await moveLedger(
       this.#session,
       taken.map((one) => ({ ...one, inserted: insertedOf.get(one) ?? 0 })),
@@ -86,39 +82,30 @@ export class LoadTransaction {
   }
 
   /** How many rows of each chunk were new. */
-  async #loadRows(taken: readonly ReadChunk[]): Promise<Map<ReadChunk, number>> {
+  async #loadLines(taken: readonly ReadChunk[]): Promise<Map<ReadChunk, number>> {
     const inserted = new Map<ReadChunk, number>();
-    const owners = new Map<IndexedLine, ReadChunk>();
-    const lines = await this.#linesOf(taken, owners);
-    if (lines.length === 0) return inserted;
-    for (const { line } of await this.#insert(lines)) {
+    const all = taken.flatMap(({ content }) => [...content.rows, ...content.gaps]);
+    if (all.length === 0) return inserted;
+    await this.#ids.learnChannels(this.#session, all);
+    const isKept = await this.#aboveFloors();
+    const gaps = taken.flatMap(({ content }) => content.gaps.filter(isKept));
+    await insertGaps(this.#session, gaps, this.#ids);
+    const owners = uniqueLines(taken, isKept);
+    if (owners.size === 0) return inserted;
+    for (const { line } of await this.#insert([...owners.keys()])) {
       const owner = owners.get(line)!;
       inserted.set(owner, (inserted.get(owner) ?? 0) + 1);
     }
     return inserted;
   }
 
-  /** Lines that the retention floors leave, each once, with their channels known. */
-  async #linesOf(taken: readonly ReadChunk[], owners: Map<IndexedLine, ReadChunk>): Promise<IndexedLine[]> {
-    await this.#ids.learnChannels(
-      this.#session,
-      taken.flatMap(({ content }) => [...content.rows, ...content.gaps]),
-    );
+  /** What retention took does not come back. */
+  async #aboveFloors(): Promise<(line: IndexedLine) => boolean> {
     const { rows } = await this.#session.query('SELECT channel_id, floor_ts FROM retention_floors');
+    if (rows.length === 0) return () => true;
     const floors = new Map(rows.map((row) => [row.channel_id, (row.floor_ts as Date).getTime()]));
-    const isKept = ({ platform, channel, timeMs }: IndexedLine) =>
+    return ({ platform, channel, timeMs }) =>
       timeMs >= (floors.get(this.#ids.channelId(platform, channel)) ?? Number.NEGATIVE_INFINITY);
-    const lines = new Map<string, IndexedLine>();
-    for (const one of taken) {
-      one.content.gaps = one.content.gaps.filter(isKept);
-      for (const line of one.content.rows) {
-        const identity = `${line.key} ${line.timeMs}`;
-        if (lines.has(identity) || !isKept(line)) continue;
-        lines.set(identity, line);
-        owners.set(line, one);
-      }
-    }
-    return [...lines.values()];
   }
 
   /** The rows that are new. */
@@ -130,7 +117,8 @@ export class LoadTransaction {
     await removeEarlier(session, rows, actions, this.#windowMs);
     await stageRows(session, rows);
     const deleted = await removeStaged(session);
-    const fresh = await insertStagedRows(session, rows);
+    const { fresh, known } = await insertStagedRows(session, rows);
+    await preferEarlierCopies(session, known);
     if (fresh.length === 0) return fresh;
     const freshActions = modActionsOf(fresh, this.#ids);
     await insertModActions(session, freshActions);
@@ -166,4 +154,24 @@ export class LoadTransaction {
     await this.#ids.learnNames(this.#session, lines);
     return lines.map((line) => ({ line, ...this.#ids.idsOf(line), removed: undefined }));
   }
+}
+
+/** Each line once, with the chunk that it came in: of several copies the earlier one. */
+function uniqueLines(
+  taken: readonly ReadChunk[],
+  isKept: (line: IndexedLine) => boolean,
+): Map<IndexedLine, ReadChunk> {
+  const byIdentity = new Map<string, IndexedLine>();
+  const owners = new Map<IndexedLine, ReadChunk>();
+  for (const one of taken) {
+    for (const line of one.content.rows.filter(isKept)) {
+      const identity = `${line.key} ${line.timeMs}`;
+      const other = byIdentity.get(identity);
+      if (other && !isEarlierCopy(line, other)) continue;
+      if (other) owners.delete(other);
+      byIdentity.set(identity, line);
+      owners.set(line, one);
+    }
+  }
+  return owners;
 }

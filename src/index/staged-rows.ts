@@ -30,16 +30,20 @@ export async function stageRows(session: Session, rows: readonly LoadedRow[]): P
   await session.copyIn(`${STAGED} (${COLUMNS})`, copyChunks(rows));
 }
 
-/** What of the staged rows was not in `messages` yet and is now. */
-export async function insertStagedRows(session: Session, rows: readonly LoadedRow[]): Promise<LoadedRow[]> {
-  const { rows: known } = await session.query(
+/** Inserts what of the staged rows is not in `messages` yet: that, and what was there. */
+export async function insertStagedRows(
+  session: Session,
+  rows: readonly LoadedRow[],
+): Promise<{ fresh: LoadedRow[]; known: LoadedRow[] }> {
+  const { rows: left } = await session.query(
     `WITH inserted AS (
        INSERT INTO messages SELECT * FROM ${STAGED} ON CONFLICT (key, ts) DO NOTHING RETURNING key, ts)
      SELECT key, ts FROM ${STAGED} EXCEPT ALL SELECT key, ts FROM inserted`,
   );
-  if (known.length === 0) return [...rows];
-  const isKnown = new Set(known.map(({ key, ts }) => `${key} ${(ts as Date).getTime()}`));
-  return rows.filter(({ line }) => !isKnown.has(`${line.key} ${line.timeMs}`));
+  if (left.length === 0) return { fresh: [...rows], known: [] };
+  const identities = new Set(left.map(({ key, ts }) => `${key} ${(ts as Date).getTime()}`));
+  const isKnown = ({ line }: LoadedRow) => identities.has(`${line.key} ${line.timeMs}`);
+  return { fresh: rows.filter((row) => !isKnown(row)), known: rows.filter(isKnown) };
 }
 
 const COLUMNS =

@@ -30,7 +30,7 @@ export async function countRows(session: Session, rows: readonly LoadedRow[]): P
   const userDays = new Map<string, UserDay>();
   for (const row of rows) {
     const { channelId, line } = row;
-    const chars = codePoints(line.text);
+    const chars = codePoints(line.event.message);
     const dayMs = startOfDay(line.timeMs);
     count(hours, `${channelId} ${Math.floor(line.timeMs / HOUR_MS) * HOUR_MS}`, row, chars);
     count(days, `${channelId} ${dayMs}`, row, chars);
@@ -80,11 +80,13 @@ function countUser(into: Map<string, UserDay>, row: LoadedRow, dayMs: number, ch
   }
 }
 
-/** As PostgreSQL's `length`. */
+/** Code points, as PostgreSQL's `length` counts. */
 function codePoints(text: string): number {
   let length = text.length;
-  for (let index = 0; index < text.length; index++) {
-    if ((text.charCodeAt(index) & 0xfc00) === 0xd800) length--;
+  for (let index = 1; index < text.length; index++) {
+    const isPair =
+      (text.charCodeAt(index) & 0xfc00) === 0xdc00 && (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;
+    if (isPair) length--;
   }
   return length;
 }
