@@ -2,7 +2,8 @@
  * The only wiring: which stage is made of what, in which order they start and stop. Read it and you have the map.
  *
  * Start: lock the data directory, move aside what a dead process left, read back the last ids, then recorder,
- * connectors, uploader and HTTP side by side; recovery of leftovers goes on in the background.
+ * connectors, uploader and HTTP side by side; recovery of leftovers goes on in the background. Index and API follow what
+ * is recorded: nobody waits for them or for their database, and nothing of theirs ends the process.
  * Stop (first SIGTERM or SIGINT): connectors close, the recorder drains, syncs and seals, uploads are broken off (the
  * next start goes on with them); at most {@link STOP_DEADLINE_MS}. A second signal ends the process at once.
  * A task that ends before it was told to is a bug: the process exits with 1, to be started again.
@@ -11,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildStatus, healthOf, type StatusSources } from './api/build-status.ts';
 import { serveHttp } from './api/http-server.ts';
 import { createMetrics } from './api/metrics.ts';
+import { createRecorderControl } from './api/recorder-control.ts';
 import { RunFileWriter } from './api/run-file-writer.ts';
 import { newToken } from './api/tokens/token-store.ts';
 import { EventChannel } from './channel/event-channel.ts';
@@ -23,6 +25,8 @@ import type { Config } from './config/schema.ts';
 import { watchConfig } from './config/watch-config.ts';
 import type { Connector, ConnectorContext } from './connectors/connector.ts';
 import { createConnectors } from './connectors/create-connectors.ts';
+import { indexDatabase } from './index/index-database.ts';
+import { indexHealth } from './index/index-status.ts';
 import { systemClock } from './lib/clock.ts';
 import type { AppLogger } from './lib/create-logger.ts';
 import { ChatlogError, errorText } from './lib/errors.ts';
@@ -30,6 +34,7 @@ import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
 import { onSignals } from './lib/on-signals.ts';
 import { textRedactor } from './lib/redact.ts';
+import { OPEN_GATE } from './privacy/privacy-gate.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities, recallIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -106,6 +111,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   await loadRecentIdentities(identities);
 
   const store = createObjectStore(config, log);
+  const { database, isEnabled: hasIndex } = indexDatabase(config, log);
   const uploader = createUploader({
     spool,
     store,
@@ -141,6 +147,13 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const connectors = await (options.createConnectors ?? createConnectors)(config, contextFor);
   setChannels(connectors, config, log);
 
+  let current = loaded;
+  const privacy = OPEN_GATE;
+  const shared = { config: () => current.config, store, database, privacy, log, now: clock.now };
+  const index = hasIndex
+    ? (await import('./index/index-role.ts')).startIndexRole({ ...shared, spool })
+    : undefined;
+
   let configProblem: string | undefined;
   let redact = textRedactor(loaded.secrets);
   const sources: StatusSources = {
@@ -155,6 +168,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     queue: () => ({ ...channel.held, duplicates: channel.duplicates, full: channel.full }),
     gaps: () => coverage.gaps,
     parseFailures: () => parseFailures,
+    index: () => index && indexHealth(index.status(), clock.now()),
     configProblem: () => configProblem,
     redact: (text) => redact(text),
     uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
@@ -173,7 +187,6 @@ export async function runService(options: ServiceOptions): Promise<number> {
       .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot write state/run.json'));
   await announce(null);
 
-  let current = loaded;
   await using watcher = watchConfig({
     file: configFile,
     current: loaded,
@@ -220,6 +233,12 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const recording = watch('recorder', recorder.run(stopRecorder.signal));
   const checkpointing = watch('coverage', coverage.run(stopSources.signal));
   const uploading = watch('uploader', uploader.run(stopSources.signal));
+  const recorderControl = createRecorderControl({
+    configFile,
+    connectors,
+    reload: () => watcher.reload(),
+    rejoin: (platform, name) => setChannels(connectors, current.config, log, { platform, name }),
+  });
   const serving = config.http.enabled
     ? serveHttp(
         {
@@ -228,6 +247,12 @@ export async function runService(options: ServiceOptions): Promise<number> {
           health: () => healthOf(status()),
           status,
           metrics,
+          loadApi: async () => {
+            const { loadApi } = await import('./api/load-api.ts');
+            return loadApi({ ...shared, recorder: recorderControl, localToken });
+          },
+          // Without an index only commands, which bring a token, have something to ask for.
+          isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,
           log,
           onListening: (url) => {
             log.info({ url }, `listening on ${url}`);
@@ -240,6 +265,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const connecting = connectors.map((connector) =>
     watch(connector.platform, connector.run(stopSources.signal)),
   );
+  const indexing = index?.run(stopSources.signal);
   void recoverSegments(leftovers, recovery, stopSources.signal);
   const watchdog = setInterval(() => {
     const { sinceCommitMs, diskTrouble } = recorder.status();
@@ -269,7 +295,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
   stopRecorder.abort();
   await recording;
   await coverage.save();
-  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing]));
+  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing, indexing]));
+  await atMost(STOP_PART_MS, Promise.allSettled([database[Symbol.asyncDispose]()]));
   store.close();
   metrics.close();
   await runFile.remove();
@@ -282,13 +309,19 @@ export async function runService(options: ServiceOptions): Promise<number> {
   return exitCode;
 }
 
-function setChannels(connectors: readonly Connector[], config: Config, log: AppLogger): void {
+function setChannels(
+  connectors: readonly Connector[],
+  config: Config,
+  log: AppLogger,
+  rejoin?: { platform: string; name: string },
+): void {
   const platforms = resolveChannels(config);
   const channels = [...platforms.values()].flat().filter(({ enabled }) => enabled);
   if (channels.length === 0) log.warn({}, 'no channels are configured: nothing is recorded');
   for (const connector of connectors) {
     const own = platforms.get(connector.platform) ?? [];
-    connector.setChannels(own.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key })));
+    const wanted = own.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key }));
+    connector.setChannels(wanted, connector.platform === rejoin?.platform ? rejoin.name : undefined);
   }
 }
 

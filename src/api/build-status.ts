@@ -21,6 +21,8 @@ export interface StatusSources {
   queue(): { events: number; bytes: number; duplicates: number; full: boolean };
   gaps(): number;
   parseFailures(): number;
+  /** Undefined where there is no index. */
+  index(): ComponentHealth | undefined;
   /** What is wrong with the configuration file as it stands; undefined where it is in effect. */
   configProblem(): string | undefined;
   /** Takes secrets out of what other servers said: some repeat what they were told. */
@@ -38,10 +40,12 @@ export function buildStatus(sources: StatusSources): StatusReport {
   const uploader = uploaderWithoutSecrets(sources.uploader(), sources.redact);
   const connectors = sources.connectors().map((status) => withoutSecrets(status, sources.redact));
   const queue = sources.queue();
+  const index = sources.index();
   const components: Record<string, ComponentHealth> = {
     recorder: recorderHealth(recorder, queue),
     upload: uploadHealth(uploader, nowMs, sources.uploadAlarmMs),
     ...Object.fromEntries(connectors.map((status) => [status.platform, connectorHealth(status)])),
+    ...(index && { index: { ...index, detail: sources.redact(index.detail) } }),
     config: configHealth(sources.configProblem()),
   };
   const oldestMs = uploader.oldestNotUploadedMs;

@@ -21,6 +21,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { explainError } from './explain-error.ts';
 import type { Metrics } from './metrics.ts';
 import type { StatusReport } from './status.ts';
 
@@ -40,6 +41,8 @@ export interface HttpServerOptions {
   metrics?: Metrics;
   /** Takes what is not answered here. Called by the first such request, and again where it failed. */
   loadApi?(): Promise<RequestListener>;
+  /** Which requests are worth loading it for; all of them when left out. */
+  isForApi?(request: IncomingMessage): boolean;
   /** Milliseconds; shorter in tests. */
   requestTimeoutMs?: number;
   silentSocketMs?: number;
@@ -72,7 +75,10 @@ export async function serveHttp(options: HttpServerOptions, signal: AbortSignal)
       answer(request, response, options, api).catch((error: unknown) => {
         options.log.error({ err: error, path: pathOf(request) }, 'a request failed');
         if (response.headersSent) response.destroy();
-        else sendError(response, 500, 'internal', 'something went wrong here; the log says what');
+        else {
+          const { statusCode, code, message, hint } = explainError(error).error;
+          sendError(response, statusCode, code, message, hint);
+        }
       });
     },
   );
@@ -143,7 +149,7 @@ async function answer(
   api: LoadApi | undefined,
 ): Promise<void> {
   const path = pathOf(request);
-  if (api && !OWN_PATHS.has(path)) {
+  if (api && !OWN_PATHS.has(path) && (options.isForApi?.(request) ?? true)) {
     const listener = await api();
     return listener(request, response);
   }

@@ -16,7 +16,7 @@ import { waitFor } from './wait-for.ts';
 export interface RunOptions {
   /** Holds configuration, data and archive; the working directory of the process. Made where it is missing. */
   directory: string;
-  /** As YAML has it. `data_dir`, `archive.directory`, `http.port` and `log.format` are set where they are left out. */
+  /** As YAML has it. `data_dir`, `archive.directory`, `http.port`, `index.enabled` and `log.format` are set where they are left out. */
   config: Record<string, unknown>;
   /** Put before the command: `['strace', '-f', ...]`, `['faketime', '+1h']`. */
   wrapper?: readonly string[];
@@ -208,6 +208,8 @@ function withDefaults(config: Record<string, unknown>): Record<string, unknown> 
     archive: { directory: 'archive' },
     ...config,
     http: { port: 0, ...(config.http as object | undefined) },
+    // An embedded database is much work for a small machine: only where a test asks for one.
+    index: { enabled: config.database_url !== undefined, ...(config.index as object | undefined) },
     log: { format: 'json', ...(config.log as object | undefined) },
   };
 }
