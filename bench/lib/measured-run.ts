@@ -46,7 +46,15 @@ export async function startMeasured({ config, cpus, prepare }: RunSettings): Pro
   if (!existsSync(BUNDLE)) throw new Error('dist/ is missing: npm run build');
   const directory = await mkdtemp(join(tmpdir(), 'chatlog-bench-'));
   const file = join(directory, 'config.yaml');
-  await writeFile(file, stringify({ http: { port: 0 }, log: { level: 'error', format: 'json' }, ...config }));
+  await writeFile(
+    file,
+    stringify({
+      http: { port: 0 },
+      index: { enabled: false },
+      log: { level: 'error', format: 'json' },
+      ...config,
+    }),
+  );
   await prepare?.(directory);
   const command = [
     ...(cpus === undefined ? [] : ['taskset', '-c', cpus]),

@@ -50,6 +50,7 @@ const CONFIG = `
 data_dir: data
 archive: { directory: archive }
 http: { enabled: false }
+index: { enabled: false }
 recorder: { flush_interval_seconds: 0.004, batch_size: 10, rotate_bytes: 3000, idle_seal_seconds: 0.05 }
 upload: { backoff: { min_seconds: 0.02, max_seconds: 0.1 } }
 `;
