@@ -55,7 +55,7 @@ export function indexSegments(options: WorldOptions): string[][] {
     if (random(40) === 0 && files.at(-1)!.at(-1) !== line) files.push([]);
     files.at(-1)!.push(line);
   }
-  return [...byChannel.values()].flat();
+  return [...byChannel.values()].flat().filter((file) => file.length > 0);
 }
 
 const NAMES = ['ann', 'bob', 'Cee', 'd_e', 'ölaf'];

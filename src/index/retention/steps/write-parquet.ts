@@ -1,4 +1,4 @@
-/** Rows as Parquet: what is asked for most in typed columns, and the whole line as JSON beside them. */
+/** Rows as Parquet: what is asked for most in typed columns, and the whole line beside them. */
 import { zstdCompressSync } from 'node:zlib';
 import {
   type BasicType,
@@ -37,19 +37,15 @@ const COLUMNS: readonly Column[] = [
   { name: 'duration_seconds', type: 'DOUBLE', value: (event) => event.duration_seconds ?? null },
   { name: 'deleted_at', type: 'TIMESTAMP', value: (_, row) => row.deleted_at },
   { name: 'status', type: 'STRING', value: (_, row) => row.status },
-  { name: 'line', type: 'JSON', value: (_event, _row, line) => line },
+  // As text: the writer would make JSON of it once more.
+  { name: 'line', type: 'STRING', value: (_event, _row, line) => line },
 ];
-
-/** JSON columns are stringified by the writer: the line, which is JSON already, goes as text with that label. */
-const LABELS = {
-  line: { name: 'line', type: 'BYTE_ARRAY', converted_type: 'JSON', repetition_type: 'OPTIONAL' },
-} as const;
 
 export async function writeParquet(pages: RowPages, file: ExportFile, tally: LinesTally): Promise<void> {
   const sink = new SinkWriter((bytes) => file.write(bytes));
   const writer = new ParquetWriter({
     writer: sink,
-    schema: schemaFromColumnData({ columnData: columnsOf([]), schemaOverrides: LABELS }),
+    schema: schemaFromColumnData({ columnData: columnsOf([]) }),
     codec: 'ZSTD',
     compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
     createdBy: 'chatlog',
@@ -74,7 +70,7 @@ function columnsOf(rows: readonly StoredRow[], lines: readonly string[] = []): C
   const events = rows.map(storedEvent);
   return COLUMNS.map(({ name, type, value }) => ({
     name,
-    ...(name in LABELS ? {} : { type }),
+    type,
     data: rows.map((row, index) => value(events[index]!, row, lines[index]!)),
   }));
 }
