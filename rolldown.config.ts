@@ -1,5 +1,5 @@
-import { cp, mkdir, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, mkdir } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { defineConfig, type Plugin } from 'rolldown';
 
 /**
@@ -30,6 +30,9 @@ export default defineConfig({
   plugins: [files()],
 });
 
+/** Of its extensions only the one that is used; no types, no source maps, nothing for other module systems. */
+const PGLITE_FILES = /\.(js|json|wasm|data)$|\/pg_trgm\.tar\.gz$/;
+
 /** What the program reads while it runs. */
 function files(): Plugin {
   return {
@@ -43,25 +46,16 @@ function files(): Plugin {
         'swagger-ui-bundle.js',
         'favicon-32x32.png',
       ]);
-      const pglite = 'node_modules/@electric-sql/pglite';
-      const programs = (await readdir(join(pglite, 'dist'))).filter((file) => file.endsWith('.js'));
-      await copy(pglite, 'dist/node_modules/@electric-sql/pglite', [
-        'LICENSE',
-        'package.json',
-        ...programs.map((file) => join('dist', file)),
-        'dist/pglite.wasm',
-        'dist/pglite.data',
-        'dist/initdb.wasm',
-        'dist/contrib/pg_trgm.js',
-        'dist/pg_trgm.tar.gz',
-      ]);
+      const pglite = '@electric-sql/pglite';
+      await cp(join('node_modules', pglite), join('dist/node_modules', pglite), {
+        recursive: true,
+        filter: (path) => !extname(path) || PGLITE_FILES.test(path),
+      });
     },
   };
 }
 
 async function copy(from: string, to: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await mkdir(dirname(join(to, name)), { recursive: true });
-    await cp(join(from, name), join(to, name));
-  }
+  await mkdir(to, { recursive: true });
+  for (const name of names) await cp(join(from, name), join(to, name));
 }

@@ -12,6 +12,7 @@ import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { errorText } from '../lib/errors.ts';
 import type { ApiApp, ApiContext } from './api-context.ts';
 import { ApiError, invalidParameters } from './api-error.ts';
 import { clientAddress } from './client-address.ts';
@@ -221,7 +222,9 @@ function refuseUnknown(request: FastifyRequest): void {
 function sendError(context: ApiContext, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { error, isOurs } = explainError(thrown);
   const about = { method: request.method, path: request.url.split('?', 1)[0], err: error.cause ?? error };
-  if (isOurs) context.log.error(about, 'a request failed');
+  // A database that is away is known, and there may be many such requests.
+  if (error.statusCode === 503) context.log.warn({ ...about, err: errorText(about.err) }, 'a request failed');
+  else if (isOurs) context.log.error(about, 'a request failed');
   else context.log.debug(about, 'a request was refused');
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   challenge(reply, error);
