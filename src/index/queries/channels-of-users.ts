@@ -1,15 +1,13 @@
 /** In which channels users did anything: the leading columns of messages_by_user, hopped from value to value. */
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
-import { all, ids, type TimeRange, within } from './page.ts';
+import { all, ids, startOfMonth, type TimeRange, within } from './page.ts';
 
 /** Pairs of the same index in both lists. */
 export interface UserChannels {
   userIds: number[];
   channelIds: number[];
 }
-
-const DAY_MS = 86_400_000;
 
 /** Of the months that the range touches. */
 export async function channelsOfUsers(
@@ -20,7 +18,7 @@ export async function channelsOfUsers(
   // Whole months name the same partitions, and leave nothing to be passed over within them.
   const months = {
     ...(sinceMs !== undefined && { sinceMs: startOfMonth(sinceMs) }),
-    ...(untilMs !== undefined && { untilMs: startOfMonth(startOfMonth(untilMs) + 32 * DAY_MS) }),
+    ...(untilMs !== undefined && { untilMs: startOfMonth(untilMs, 1) }),
   };
   const place = within(months, undefined, 'newest', 'm');
   const { rows } = await sql<{ user_id: number; channel_id: number }>`
@@ -38,9 +36,4 @@ export async function channelsOfUsers(
     )
     SELECT user_id, channel_id FROM pairs WHERE channel_id IS NOT NULL`.execute(session.sql);
   return { userIds: rows.map((row) => row.user_id), channelIds: rows.map((row) => row.channel_id) };
-}
-
-function startOfMonth(ms: number): number {
-  const at = new Date(ms);
-  return Date.UTC(at.getUTCFullYear(), at.getUTCMonth());
 }

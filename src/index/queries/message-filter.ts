@@ -53,6 +53,3 @@ function hasBadge(badge: string): Condition {
 export function containsWords(words: string): Condition {
   return sql`to_tsvector('simple', m.text) @@ websearch_to_tsquery('simple', ${words})`;
 }
-
-/** The condition of the index messages_text. */
-export const IS_SEARCHABLE = sql`m.deleted_at IS NULL AND m.type IN (0, 1, 8, 13, 16)`;

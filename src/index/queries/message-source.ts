@@ -6,11 +6,14 @@
 import { sql } from 'kysely';
 import {
   all,
+  along,
   type Condition,
   ids,
   type Order,
+  orderAlong,
   orderBy,
   type Position,
+  type Prefix,
   type TimeRange,
   within,
 } from './page.ts';
@@ -20,14 +23,19 @@ export type MessageSource =
   | { by: 'time' }
   /** messages_by_channel. */
   | { by: 'channels'; channelIds: readonly number[] }
-  /** Users in channels, pair by pair (`channels-of-users.ts`). messages_by_user. */
-  | { by: 'users'; userIds: readonly number[]; channelIds: readonly number[] }
+  /** In these channels, or in all. messages_by_user. */
+  | { by: 'users'; userIds: readonly number[]; channelIds?: readonly number[] | undefined }
   /** messages_failed. */
   | { by: 'failed' }
   /** messages_commands. */
   | { by: 'command'; command: string }
   /** messages_media. */
   | { by: 'media'; channelIds: readonly number[] };
+
+/** A source whose values are all known: {@link candidates} takes users only channel by channel. */
+export type ResolvedSource =
+  | Exclude<MessageSource, { by: 'users' }>
+  | { by: 'pairs'; userIds: readonly number[]; channelIds: readonly number[] };
 
 export interface Stretch {
   range: TimeRange;
@@ -38,36 +46,37 @@ export interface Stretch {
 }
 
 /** The next so many rows of the source: `SELECT m.* ...`, in order. */
-export function candidates(source: MessageSource, stretch: Stretch): Condition {
+export function candidates(source: ResolvedSource, stretch: Stretch): Condition {
   const { range, order, after, rows } = stretch;
-  const place = within(range, after, order, 'm');
-  const select = (conditions: Condition[]) =>
-    sql`SELECT m.* FROM messages m WHERE ${all([...conditions, ...place])} ${orderBy(order, 'm')} LIMIT ${rows}`;
-  const merged = (each: Condition, conditions: Condition[]) =>
-    sql`SELECT m.* FROM ${each} CROSS JOIN LATERAL (${select(conditions)}) m ${orderBy(order, 'm')} LIMIT ${rows}`;
+  const inTime = (conditions: Condition[]) =>
+    sql`SELECT m.* FROM messages m WHERE ${all([...conditions, ...within(range, after, order, 'm')])}
+      ${orderBy(order, 'm')} LIMIT ${rows}`;
+  const each = (prefix: Prefix, conditions: Condition[] = []) =>
+    sql`SELECT m.* FROM messages m WHERE ${all([...conditions, ...along(prefix, range, after, order, 'm')])}
+      ${orderAlong(prefix, order, 'm')} LIMIT ${rows}`;
+  const merged = (values: Condition, select: Condition) =>
+    sql`SELECT m.* FROM ${values} CROSS JOIN LATERAL (${select}) m ${orderBy(order, 'm')} LIMIT ${rows}`;
   switch (source.by) {
     case 'time':
-      return select([]);
+      return inTime([]);
     case 'failed':
-      return select([FAILED]);
+      return inTime([FAILED]);
     case 'command':
-      return select([sql`m.command = ${source.command}`]);
+      return merged(sql`(SELECT) s`, each([['command', sql`${source.command}::text`]]));
     case 'channels':
     case 'media': {
-      const conditions = source.by === 'media' ? [HAS_MEDIA] : [];
-      const [only, ...others] = source.channelIds;
-      if (others.length === 0 && only !== undefined)
-        return select([sql`m.channel_id = ${only}`, ...conditions]);
-      return merged(sql`unnest(${ids(source.channelIds)}) AS s (channel_id)`, [
-        sql`m.channel_id = s.channel_id`,
-        ...conditions,
-      ]);
+      const prefix: Prefix = [['channel_id', sql`s.channel_id`]];
+      const channels = sql`unnest(${ids(source.channelIds)}) AS s (channel_id)`;
+      return merged(channels, each(prefix, source.by === 'media' ? [HAS_MEDIA] : []));
     }
-    case 'users':
-      return merged(
-        sql`unnest(${ids(source.userIds)}, ${ids(source.channelIds)}) AS s (user_id, channel_id)`,
-        [sql`m.user_id = s.user_id`, sql`m.channel_id = s.channel_id`],
-      );
+    case 'pairs': {
+      const prefix: Prefix = [
+        ['user_id', sql`s.user_id`],
+        ['channel_id', sql`s.channel_id`],
+      ];
+      const pairs = sql`unnest(${ids(source.userIds)}, ${ids(source.channelIds)}) AS s (user_id, channel_id)`;
+      return merged(pairs, each(prefix));
+    }
   }
 }
 

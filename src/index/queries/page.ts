@@ -47,6 +47,48 @@ export function within(
   return conditions;
 }
 
+/** Columns of an index before its time, and what they are to equal. */
+export type Prefix = readonly (readonly [column: string, value: Condition])[];
+
+/**
+ * As {@link within}, of rows whose columns equal the prefix, read along the index of these columns and the time, in its order
+ * ({@link orderAlong}). Said as a comparison of rows: of an equality the planner would take the order for granted, and then
+ * rather read the index of times alone until enough rows came by, which for what has been silent lately is all of them.
+ */
+export function along(
+  prefix: Prefix,
+  range: TimeRange,
+  after: Position | undefined,
+  order: Order,
+  alias: string,
+): Condition[] {
+  const columns = sql.join([
+    ...prefix.map(([column]) => sql.ref(`${alias}.${column}`)),
+    sql.ref(`${alias}.ts`),
+  ]);
+  const row = (ts: Condition) => sql.join([...prefix.map(([, value]) => value), ts]);
+  const since = order === 'oldest' && after ? after.tsMs : range.sinceMs;
+  const lower = since === undefined ? sql`'-infinity'::timestamptz` : time(since);
+  const upper = range.untilMs === undefined ? sql`'infinity'::timestamptz` : time(range.untilMs);
+  return [
+    sql`(${columns}) >= (${row(lower)})`,
+    order === 'newest' && after
+      ? sql`(${columns}) <= (${row(time(after.tsMs))})`
+      : sql`(${columns}) < (${row(upper)})`,
+    ...within(range, after, order, alias),
+  ];
+}
+
+/** `ORDER BY` of {@link along}: within the prefix the same as {@link orderBy}. */
+export function orderAlong(prefix: Prefix, order: Order, alias: string): Condition {
+  const columns = [...prefix.map(([column]) => column), 'ts', 'key'].map((column) =>
+    sql.ref(`${alias}.${column}`),
+  );
+  return order === 'newest'
+    ? sql`ORDER BY ${sql.join(columns.map((column) => sql`${column} DESC`))}`
+    : sql`ORDER BY ${sql.join(columns)}`;
+}
+
 /** A time as a parameter whose type no planner has to guess. */
 export function time(ms: number): Condition {
   return sql`${new Date(ms).toISOString()}::timestamptz`;
@@ -64,4 +106,10 @@ export function ids(values: readonly number[]): Condition {
 /** `true` where there is none. */
 export function all(conditions: readonly Condition[]): Condition {
   return conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` AND `);
+}
+
+/** The beginning of the UTC month, or of one so many months later. */
+export function startOfMonth(ms: number, later = 0): number {
+  const at = new Date(ms);
+  return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + later);
 }

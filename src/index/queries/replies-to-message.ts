@@ -19,7 +19,7 @@ export async function repliesTo(
       UNION
       SELECT m.ts, m.key, r.depth + 1 FROM replies r JOIN messages m ON m.reply_key = r.key
       WHERE m.ts >= ${time(sinceMs)} AND r.depth < ${DEPTH_MAX}
-    ), some AS (SELECT DISTINCT ts, key FROM replies LIMIT ${limit})
-    SELECT ts, key FROM some ORDER BY ts, key`.execute(session.sql);
+    ), found AS (SELECT DISTINCT ts, key FROM replies LIMIT ${limit})
+    SELECT ts, key FROM found ORDER BY ts, key`.execute(session.sql);
   return rows.map(({ ts, key: found }) => ({ tsMs: ts.getTime(), key: found }));
 }

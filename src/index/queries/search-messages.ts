@@ -5,16 +5,17 @@
  */
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
+import { listPartitions } from '../partitions.ts';
 import { ANSWERED_COLUMNS, ANSWERED_JOINS, type AnsweredRow } from './answered-row.ts';
 import { estimateRows } from './estimate-rows.ts';
-import { containsWords, filterConditions, IS_SEARCHABLE, type MessageFilter } from './message-filter.ts';
+import { containsWords, filterConditions, type MessageFilter } from './message-filter.ts';
 import { all, type Condition, type Order, orderBy, type Position, within } from './page.ts';
 import { positionOf } from './scan-messages.ts';
 
 export interface SearchQuery {
   /** As in a web search: words, "a phrase", or, -without. */
   words: string;
-  filter: Omit<MessageFilter, 'includeDeleted' | 'words'>;
+  filter: Omit<MessageFilter, 'words'>;
   range: { sinceMs: number; untilMs: number };
   order: Order;
   after?: Position | undefined;
@@ -104,17 +105,11 @@ interface Span {
   untilMs: number;
 }
 
-/** The part of the range that is behind the position and has any messages at all. */
+/** The part of the range that is behind the position and not before everything. */
 async function spanOfData(session: Session, { range, after, order }: SearchQuery): Promise<Span | undefined> {
-  const conditions = all(within(range, undefined, order, 'm'));
-  const { rows } = await sql<{ oldest: Date | null; newest: Date | null }>`
-    SELECT (SELECT m.ts FROM messages m WHERE ${conditions} ORDER BY m.ts LIMIT 1) AS oldest,
-      (SELECT m.ts FROM messages m WHERE ${conditions} ORDER BY m.ts DESC LIMIT 1) AS newest`.execute(
-    session.sql,
-  );
-  const { oldest, newest } = rows[0]!;
-  if (!oldest || !newest) return undefined;
-  const span = { sinceMs: oldest.getTime(), untilMs: newest.getTime() + 1 };
+  const [oldest] = await listPartitions(session);
+  if (!oldest) return undefined;
+  const span = { sinceMs: Math.max(range.sinceMs, oldest.fromMs), untilMs: range.untilMs };
   if (after && order === 'newest') span.untilMs = Math.min(span.untilMs, after.tsMs + 1);
   if (after && order === 'oldest') span.sinceMs = Math.max(span.sinceMs, after.tsMs);
   return span;
@@ -124,8 +119,7 @@ async function spanOfData(session: Session, { range, after, order }: SearchQuery
 function matching({ words, filter, order, after }: SearchQuery, window: Span): Condition {
   const conditions = [
     containsWords(words),
-    IS_SEARCHABLE,
-    ...filterConditions({ ...filter, includeDeleted: true }),
+    ...filterConditions(filter),
     ...within(window, after, order, 'm'),
   ];
   return sql`SELECT m.* FROM messages m WHERE ${all(conditions)} OFFSET 0`;

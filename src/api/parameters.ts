@@ -1,0 +1,201 @@
+/** Parameters that many routes take, each with its words for the OpenAPI document. */
+import { z } from 'zod';
+import type { Config } from '../config/schema.ts';
+import { EVENT_TYPES, type EventType } from '../event.ts';
+import { databaseText } from '../index/database-text.ts';
+import { ApiError, invalidParameter } from './api-error.ts';
+
+const NAME_CHARS_MAX = 200;
+const LIMIT_MAX = 10_000;
+const OFFSET_MAX = 10_000;
+const DAY_MS = 86_400_000;
+
+function name(description: string, example: string) {
+  return z
+    .string()
+    .min(1)
+    .max(NAME_CHARS_MAX)
+    .transform(databaseText)
+    .meta({ description, examples: [example] });
+}
+
+export const channelParameter = name(
+  'Name of a channel, with or without `#`, in upper or lower case. Of every platform that has one of this name, unless `platform` is given.',
+  'forsen',
+);
+export const platformParameter = name('`twitch`, or `irc-` and the name of a network.', 'twitch');
+export const userParameter = name(
+  'Name of a user, or `id:` and the platform’s id. Where a name had several owners, the latest of each platform.',
+  'ann',
+);
+
+/** A time as people write it: at a moment, or so long ago. */
+export type TimeParameter = { atMs: number } | { agoMs: number };
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
+};
+const RELATIVE = /^(\d{1,6})([smhdw])$/;
+const UNIX = /^\d{1,15}(?:\.\d{1,9})?$/;
+const RFC_3339 = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d))?$/;
+/** As Unix seconds this is the year 5138, as milliseconds 1973. */
+const SECONDS_BELOW = 1e11;
+/** What the database holds as a time; years of four digits. */
+const TIME_MAX_MS = Date.UTC(9999, 11, 31);
+
+function timeParameter(description: string, example: string) {
+  return z
+    .string()
+    .transform((text, context): TimeParameter => {
+      const parsed = parseTime(text);
+      if (parsed) return parsed;
+      context.addIssue({
+        code: 'custom',
+        message:
+          'should be a time such as 2026-01-31T12:00:00Z, 2026-01-31, Unix seconds or milliseconds, or 24h (ago)',
+      });
+      return z.NEVER;
+    })
+    .meta({
+      description: `${description} RFC 3339 (\`2026-01-31T12:00:00Z\`, \`2026-01-31\`), Unix seconds or milliseconds, or so long ago (\`90s\`, \`30m\`, \`24h\`, \`7d\`, \`2w\`).`,
+      examples: [example],
+    });
+}
+
+export const sinceParameter = timeParameter('From this time on.', '24h');
+export const untilParameter = timeParameter('Before this time.', '2026-02-01T00:00:00Z');
+
+/** A `+` of an offset that was not encoded arrives as a space. */
+export function parseTime(text: string): TimeParameter | undefined {
+  if (text === 'now') return { agoMs: 0 };
+  const relative = RELATIVE.exec(text);
+  if (relative) return { agoMs: Number(relative[1]) * UNITS_MS[relative[2]!]! };
+  const ms = UNIX.test(text) ? unixMs(Number(text)) : parseRfc3339(text.replace(/ (?=\d\d:\d\d$)/, '+'));
+  return Number.isNaN(ms) || ms < 0 || ms > TIME_MAX_MS ? undefined : { atMs: ms };
+}
+
+function unixMs(number: number): number {
+  return Math.floor(number < SECONDS_BELOW ? number * 1_000 : number);
+}
+
+function parseRfc3339(text: string): number {
+  return RFC_3339.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
+}
+
+export function resolveTime(time: TimeParameter, nowMs: number): number {
+  return 'atMs' in time ? time.atMs : Math.max(nowMs - time.agoMs, 0);
+}
+
+export interface RangeParameters {
+  since?: TimeParameter | undefined;
+  until?: TimeParameter | undefined;
+}
+
+/** Undefined sides stay open. Throws where both are given and too far apart, or in the wrong order. */
+export function openRange(
+  { since, until }: RangeParameters,
+  { nowMs, http }: { nowMs: number; http: Config['http'] },
+): { sinceMs?: number; untilMs?: number } {
+  const range = {
+    ...(since && { sinceMs: resolveTime(since, nowMs) }),
+    ...(until && { untilMs: resolveTime(until, nowMs) }),
+  };
+  if (range.sinceMs !== undefined && range.untilMs !== undefined)
+    demandRange(range.sinceMs, range.untilMs, http.range_max_days);
+  return range;
+}
+
+/** What is missing: until now, and `defaultMs` before that. */
+export function closedRange(
+  { since, until }: RangeParameters,
+  { nowMs, http, defaultMs }: { nowMs: number; http: Config['http']; defaultMs: number },
+): { sinceMs: number; untilMs: number } {
+  const maxMs = http.range_max_days * DAY_MS;
+  // Half-open: what is said in this millisecond belongs to it.
+  const untilMs = until ? resolveTime(until, nowMs) : nowMs + 1;
+  const sinceMs = since ? resolveTime(since, nowMs) : Math.max(untilMs - Math.min(defaultMs, maxMs), 0);
+  demandRange(sinceMs, untilMs, http.range_max_days);
+  return { sinceMs, untilMs };
+}
+
+function demandRange(sinceMs: number, untilMs: number, daysMax: number): void {
+  if (untilMs < sinceMs) throw invalidParameter('until', 'should not be before since');
+  if (untilMs - sinceMs > daysMax * DAY_MS + 1)
+    throw new ApiError(400, 'range_too_long', `since and until may be ${daysMax} days apart at most`, {
+      hint: 'Ask for several shorter ranges.',
+    });
+}
+
+export function limitParameter(defaultLimit: number) {
+  return z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(LIMIT_MAX)
+    .default(defaultLimit)
+    .meta({
+      description:
+        'Entries per page. More than the server allows (`http.page_max`, 1,000) is cut down to that.',
+      examples: [defaultLimit],
+    });
+}
+
+export const offsetParameter = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(OFFSET_MAX)
+  .default(0)
+  .meta({
+    description: `Entries to pass over, from the cursor on. At most ${OFFSET_MAX}; pages further away are reached by \`cursor\`.`,
+    examples: [0],
+  });
+
+export const cursorParameter = z.string().min(1).max(1_000).meta({
+  description: 'Where the page begins: `nextCursor` of the page before, with the same other parameters.',
+});
+
+export const orderParameter = z
+  .enum(['newest', 'oldest', 'desc', 'asc'])
+  .default('newest')
+  .transform((order) => (order === 'newest' || order === 'desc' ? ('newest' as const) : ('oldest' as const)))
+  .meta({
+    description: 'Newest first (`desc` means the same) or oldest first (`asc`).',
+    examples: ['newest'],
+  });
+
+export function booleanParameter(description: string) {
+  return z
+    .enum(['true', 'false', '1', '0', 'yes', 'no', ''])
+    .transform((text) => text !== 'false' && text !== '0' && text !== 'no')
+    .meta({ description, examples: ['true'] });
+}
+
+/** One of these, several with commas between them, or `all`. Undefined means all. */
+export function typesParameter(allowed: readonly EventType[], description: string) {
+  return z
+    .string()
+    .max(400)
+    .transform((text, context): EventType[] | 'all' => {
+      if (text === 'all') return 'all';
+      const names = text.split(',').map((part) => part.trim());
+      const wrong = names.find((part) => !allowed.includes(part as EventType));
+      if (wrong === undefined) return names as EventType[];
+      context.addIssue({
+        code: 'custom',
+        message: `should be all, or some of ${allowed.join(', ')}, with commas between them`,
+      });
+      return z.NEVER;
+    })
+    .meta({ description, examples: [allowed[0]!] });
+}
+
+export const LINE_TYPES = EVENT_TYPES.filter((type) => type !== 'gap');
+
+export function pageSize(limit: number, http: Config['http']): number {
+  return Math.min(limit, http.page_max);
+}
