@@ -90,10 +90,9 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_channel ON messages (channel_id, ts);
 -- A user in a channel (log viewers' user month), and, over their channels, a user's messages.
 CREATE INDEX messages_by_user ON messages (user_id, channel_id, ts);
--- Everything newest first; a user's messages over all channels go by messages_by_user.
+-- Everything newest first, whole time ranges. No BRIN beside it: combined with messages_text it only names pages, and the
+-- words of every row on them would have to be found again.
 CREATE INDEX messages_by_time ON messages (ts);
--- Whole time ranges: export without a channel, retention in batches.
-CREATE INDEX messages_brin ON messages USING brin (ts) WITH (pages_per_range = 32);
 -- The replies to a message.
 CREATE INDEX messages_by_reply ON messages (reply_key) WHERE reply_key IS NOT NULL;
 -- /api/messages/failed.

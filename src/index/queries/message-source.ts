@@ -62,7 +62,7 @@ export function candidates(source: ResolvedSource, stretch: Stretch): Condition 
     case 'failed':
       return inTime([FAILED]);
     case 'command':
-      return merged(sql`(SELECT) s`, each([['command', sql`${source.command}::text`]]));
+      return merged(sql`(SELECT) s`, each([['command', sql`${source.command}::text`]], [IS_COMMAND]));
     case 'channels':
     case 'media': {
       const prefix: Prefix = [['channel_id', sql`s.channel_id`]];
@@ -83,3 +83,4 @@ export function candidates(source: ResolvedSource, stretch: Stretch): Condition 
 /** As the partial index of the same name says it: otherwise the planner does not know that it may use it. */
 export const FAILED = sql`(m.status = 'failed' OR m.command_status = 'failed')`;
 export const HAS_MEDIA = sql`m.media IS NOT NULL`;
+const IS_COMMAND = sql`m.command IS NOT NULL`;
