@@ -59,9 +59,11 @@ function fixedPart(config: Config): object {
     network,
   ]);
   const { level: _level, ...log } = config.log;
-  if (!config.twitch) return { ...rest, irc: Object.fromEntries(irc), log };
+  const { enabled, host, port } = config.http;
+  const fixed = { ...rest, irc: Object.fromEntries(irc), log, http: { enabled, host, port } };
+  if (!config.twitch) return fixed;
   const { channels: _channels, ...twitch } = config.twitch;
-  return { ...rest, twitch, irc: Object.fromEntries(irc), log };
+  return { ...fixed, twitch };
 }
 
 function changedPaths(before: unknown, after: unknown, path: string[]): string[] {
