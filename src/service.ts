@@ -249,7 +249,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
           metrics,
           loadApi: async () => {
             const { loadApi } = await import('./api/load-api.ts');
-            return loadApi({ ...shared, recorder: recorderControl, localToken });
+            return loadApi({ ...shared, recorder: recorderControl, index: index?.jobs, localToken });
           },
           // Without an index only commands, which bring a token, have something to ask for.
           isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,

@@ -10,7 +10,7 @@
  *     tmp/         half-written compressions; emptied at every start
  *     state/       coverage of each channel
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from './lib/make-directory.ts';
 
@@ -35,6 +35,19 @@ export interface Spool {
 export async function openSpool(root: string): Promise<Spool> {
   for (const directory of SPOOL_DIRECTORIES) await makeDirectory(join(root, directory));
   await syncDirectory(root);
+  return spoolAt(root);
+}
+
+/** The spool that is there, without making anything; undefined where nothing was ever recorded. */
+export async function findSpool(root: string): Promise<Spool | undefined> {
+  const isThere = await stat(join(root, 'open')).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  return isThere ? spoolAt(root) : undefined;
+}
+
+function spoolAt(root: string): Spool {
   return {
     root,
     path: (directory, file) => (file === undefined ? join(root, directory) : join(root, directory, file)),

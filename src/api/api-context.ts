@@ -9,6 +9,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../index/database/database.ts';
+import type { IndexJobs } from '../index/index-job.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -36,9 +37,14 @@ export interface ApiContext {
   now(): number;
   /** Undefined where this process does not record (the api role alone). */
   readonly recorder: RecorderControl | undefined;
+  /** Undefined where this process does not index. */
+  readonly index?: IndexControl | undefined;
   /** What the commands on this machine are let in with, as admin (`state/run.json`). */
   readonly localToken?: string;
 }
+
+/** What the API may ask of the indexer beside it; see `IndexJobs`. */
+export type IndexControl = Pick<IndexJobs, 'start' | 'last'>;
 
 /** What the API may ask of the recorder beside it. */
 export interface RecorderControl {
