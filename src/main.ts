@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Scope } from './api/api-context.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
+import type { IndexOptions } from './cli/index-segments.ts';
 import { packageInfo } from './cli/package-info.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { exitProcess } from './lib/exit-process.ts';
@@ -56,6 +57,7 @@ ${EXIT_HELP}`,
   addChannels(program, terminal, finish);
   addStatus(program, terminal, finish);
   addTokens(program, terminal, finish);
+  addApi(program, terminal, finish);
   return program;
 }
 
@@ -204,6 +206,42 @@ function addStatus(program: Command, terminal: Terminal, finish: Finish): void {
     .action(async (options: { config: string; json?: boolean; url?: string }) => {
       const { status } = await import('./cli/status.ts');
       finish(await status(options, terminal));
+    });
+}
+
+function addApi(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'api',
+    'Serve the API alone, from the PostgreSQL of a recorder elsewhere, until stopped. ("chatlog run" serves it, too.)',
+    `  chatlog api
+  DATABASE_URL=postgres://db.internal/chatlog PORT=8081 chatlog api`,
+  ).action(async (options: { config: string }) => {
+    const { api } = await import('./cli/api.ts');
+    finish(await api(options, terminal));
+  });
+}
+
+function addIndex(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'index',
+    'Bring what is missing into the index: from the local disk, then from storage. "chatlog run" does it by itself.',
+    `  chatlog index
+  chatlog index --from 2026-11-01 --to 2026-11-07 --channel xqc
+  chatlog index --rebuild             after the database was lost
+  chatlog index --watch               in a process of its own, with a database_url`,
+  )
+    .option('--watch', 'go on until stopped')
+    .option('--rebuild', 'empty the index first; tokens, decisions and what pipelines kept stay')
+    .option('--from <time>', 'a day or time (RFC 3339): nothing before it')
+    .option('--to <time>', 'a day or time: nothing after it')
+    .option('--channel <name>', 'only this channel, as in the lines')
+    .option('-p, --platform <name>', 'only this platform')
+    .option('--json', 'print JSON')
+    .action(async (options: IndexOptions) => {
+      const { indexSegments } = await import('./cli/index-segments.ts');
+      finish(await indexSegments(options, terminal));
     });
 }
 
