@@ -56,6 +56,7 @@ ${EXIT_HELP}`,
   addInit(program, terminal, finish);
   addChannels(program, terminal, finish);
   addStatus(program, terminal, finish);
+  addIndex(program, terminal, finish);
   addTokens(program, terminal, finish);
   addApi(program, terminal, finish);
   return program;
