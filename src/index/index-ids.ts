@@ -16,7 +16,7 @@ export interface RowIds {
   templateId: number | undefined;
 }
 
-/** Who is named by a line: `login` undefined where only the platform's id is known. */
+/** What of a line its ids go by. */
 type Named = Pick<IndexedLine, 'platform' | 'channel' | 'userKey' | 'login' | 'displayName' | 'template'>;
 
 const CHANNELS_MAX = 20_000;
@@ -48,16 +48,12 @@ export class IndexIds {
   }
 
   /** Afterwards {@link channelId} knows them. */
-  async learnChannels(
-    session: Session,
-    channels: Iterable<{ platform: string; channel: string }>,
-  ): Promise<void> {
-    const unknown = new Map<string, readonly string[]>();
-    for (const { platform, channel } of channels) {
-      const name = pair(platform, channel);
-      if (this.#channels.get(name) === undefined) unknown.set(name, [platform, channel]);
-    }
-    await learn(session, this.#channels, unknown, 'channels', ['platform', 'name'], ['text', 'text']);
+  async learnChannels(session: Session, lines: readonly Named[]): Promise<void> {
+    const names = lines.map(({ platform, channel }) => pair(platform, channel));
+    await resolve(session, this.#channels, CHANNELS, names, (index) => {
+      const { platform, channel } = lines[index]!;
+      return [platform, channel];
+    });
   }
 
   channelId(platform: string, channel: string): number {
@@ -65,54 +61,43 @@ export class IndexIds {
   }
 
   /** Afterwards {@link userId} knows them. */
-  async learnUsers(session: Session, users: Iterable<{ platform: string; userKey: string }>): Promise<void> {
-    const unknown = new Map<string, readonly string[]>();
-    for (const { platform, userKey } of users) {
-      const name = pair(platform, userKey);
-      if (this.#users.get(name) === undefined) unknown.set(name, [platform, userKey]);
-    }
-    await learn(session, this.#users, unknown, 'users', ['platform', 'user_key'], ['text', 'text']);
+  async learnUsers(session: Session, users: readonly Pick<Named, 'platform' | 'userKey'>[]): Promise<void> {
+    await this.#userIds(session, users);
   }
 
   userId(platform: string, userKey: string): number {
     return this.#users.get(pair(platform, userKey))!;
   }
 
-  /** Names and templates of lines whose users are known. Afterwards {@link idsOf} knows all of these lines. */
-  async learnNames(session: Session, lines: readonly Named[]): Promise<void> {
-    const names = new Map<string, readonly (string | number)[]>();
-    const templates = new Map<string, readonly string[]>();
-    for (const line of lines) {
-      const { platform, userKey, login, displayName, template } = line;
-      if (userKey !== undefined && login !== undefined) {
-        const userId = this.userId(platform, userKey);
-        const name = `${userId}\0${login}\0${displayName}`;
-        if (!names.has(name) && this.#names.get(name) === undefined)
-          names.set(name, [userId, login, displayName]);
-      }
-      if (template !== undefined && !templates.has(template) && this.#templates.get(template) === undefined)
-        templates.set(template, [templateHash(template), template]);
-    }
-    await learn(
-      session,
-      this.#names,
-      names,
-      'user_names',
-      ['user_id', 'login', 'display_name'],
-      ['int', 'text', 'text'],
+  /** The ids of each of these lines, whose channels are known. */
+  async identify(session: Session, lines: readonly Named[]): Promise<RowIds[]> {
+    const userIds = await this.#userIds(session, lines);
+    const names = lines.map(({ login, displayName }, index) =>
+      login === undefined ? undefined : `${userIds[index]}\0${login}\0${displayName}`,
     );
-    await learnTemplates(session, this.#templates, templates);
+    const nameIds = await resolve(session, this.#names, NAMES, names, (index) => {
+      const { login, displayName } = lines[index]!;
+      return [userIds[index]!, login!, displayName];
+    });
+    const templates = lines.map(({ template }) => template);
+    const templateIds = await resolve(session, this.#templates, TEMPLATES, templates, (index) => [
+      templateHash(templates[index]!),
+      templates[index]!,
+    ]);
+    return lines.map(({ platform, channel }, index) => ({
+      channelId: this.channelId(platform, channel),
+      userId: userIds[index],
+      nameId: nameIds[index],
+      templateId: templateIds[index],
+    }));
   }
 
-  idsOf(line: Named): RowIds {
-    const { platform, channel, userKey, login, displayName, template } = line;
-    const userId = userKey === undefined ? undefined : this.userId(platform, userKey);
-    return {
-      channelId: this.channelId(platform, channel),
-      userId,
-      nameId: login === undefined ? undefined : this.#names.get(`${userId}\0${login}\0${displayName}`),
-      templateId: template === undefined ? undefined : this.#templates.get(template),
-    };
+  #userIds(session: Session, users: readonly Pick<Named, 'platform' | 'userKey'>[]) {
+    const names = users.map(({ platform, userKey }) => userKey && pair(platform, userKey));
+    return resolve(session, this.#users, USERS, names, (index) => {
+      const { platform, userKey } = users[index]!;
+      return [platform, userKey!];
+    });
   }
 }
 
@@ -120,48 +105,90 @@ function pair(platform: string, name: string): string {
   return `${platform}\0${name}`;
 }
 
-/** Looks `unknown` up by its columns and makes what is not there. The names of the map are the columns, joined by NUL. */
+/** A table whose rows are known by the values of some columns, the first `keys` of which are unique. */
+interface NamedTable {
+  table: string;
+  columns: readonly string[];
+  types: readonly string[];
+  keys: number;
+}
+
+const CHANNELS: NamedTable = {
+  table: 'channels',
+  columns: ['platform', 'name'],
+  types: ['text', 'text'],
+  keys: 2,
+};
+const USERS: NamedTable = {
+  table: 'users',
+  columns: ['platform', 'user_key'],
+  types: ['text', 'text'],
+  keys: 2,
+};
+const NAMES: NamedTable = {
+  table: 'user_names',
+  columns: ['user_id', 'login', 'display_name'],
+  types: ['int', 'text', 'text'],
+  keys: 3,
+};
+const TEMPLATES: NamedTable = {
+  table: 'templates',
+  columns: ['hash', 'content'],
+  types: ['uuid', 'json'],
+  keys: 1,
+};
+
+type Values = readonly (string | number)[];
+
+/** The id of each name; of those that the cache does not know by way of the table, which gets what it lacks. */
+async function resolve(
+  session: Session,
+  cache: IdCache,
+  table: NamedTable,
+  names: readonly (string | undefined)[],
+  valuesOf: (index: number) => Values,
+): Promise<(number | undefined)[]> {
+  const ids = names.map((name) => (name === undefined ? undefined : cache.get(name)));
+  const unknown = new Map<string, Values>();
+  names.forEach((name, index) => {
+    if (name !== undefined && ids[index] === undefined && !unknown.has(name))
+      unknown.set(name, valuesOf(index));
+  });
+  if (unknown.size === 0) return ids;
+  await learn(session, cache, table, unknown);
+  return ids.map((id, index) => id ?? (names[index] === undefined ? undefined : cache.get(names[index])));
+}
+
 async function learn(
   session: Session,
   cache: IdCache,
-  unknown: ReadonlyMap<string, readonly (string | number)[]>,
-  table: string,
-  columns: readonly string[],
-  types: readonly string[],
+  { table, columns, types, keys }: NamedTable,
+  unknown: ReadonlyMap<string, Values>,
 ): Promise<void> {
-  if (unknown.size === 0) return;
   const list = columns.join(', ');
-  const arrays = types.map((type, index) => `$${index + 1}::${type}[]`).join(', ');
+  const keyList = columns.slice(0, keys).join(', ');
+  const values = [...unknown.values()];
   const { rows } = await session.query(
-    `WITH wanted AS (SELECT * FROM unnest(${arrays}) AS w(${list})),
-       found AS (SELECT id, ${list} FROM ${table} JOIN wanted USING (${list})),
+    `WITH wanted AS (
+       SELECT * FROM unnest(${types.map((type, index) => `$${index + 1}::${type === 'json' ? 'text' : type}[]`).join(', ')}) AS w(${list})),
+       found AS (SELECT t.id, ${keyList} FROM ${table} t JOIN wanted USING (${keyList})),
        made AS (
-         INSERT INTO ${table} (${list}) SELECT ${list} FROM wanted
-         WHERE NOT EXISTS (SELECT 1 FROM found WHERE ${columns.map((name) => `found.${name} = wanted.${name}`).join(' AND ')})
-         RETURNING id, ${list})
+         INSERT INTO ${table} (${list})
+         SELECT ${columns.map((column, index) => `${column}::${types[index]}`).join(', ')} FROM wanted
+         WHERE (${keyList}) NOT IN (SELECT ${keyList} FROM found) RETURNING id, ${keyList})
      SELECT * FROM found UNION ALL SELECT * FROM made`,
-    columns.map((_, index) => [...unknown.values()].map((values) => values[index])),
+    columns.map((_, index) => values.map((row) => row[index]!)),
   );
-  for (const row of rows) cache.add(columns.map((name) => row[name]).join('\0'), row.id as number);
-}
-
-async function learnTemplates(
-  session: Session,
-  cache: IdCache,
-  unknown: ReadonlyMap<string, readonly string[]>,
-): Promise<void> {
-  if (unknown.size === 0) return;
-  const byHash = new Map([...unknown].map(([template, [digest]]) => [digest!, template]));
-  const { rows } = await session.query(
-    `WITH wanted AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS w(hash, content)),
-       found AS (SELECT id, hash FROM templates JOIN wanted USING (hash)),
-       made AS (
-         INSERT INTO templates (hash, content) SELECT hash, content::json FROM wanted
-         WHERE hash NOT IN (SELECT hash FROM found) RETURNING id, hash)
-     SELECT * FROM found UNION ALL SELECT * FROM made`,
-    [[...byHash.keys()], [...byHash.values()]],
+  const ids = new Map(
+    rows.map((row) => [
+      columns
+        .slice(0, keys)
+        .map((name) => row[name])
+        .join('\0'),
+      row.id as number,
+    ]),
   );
-  for (const { id, hash } of rows) cache.add(byHash.get(hash as string)!, id as number);
+  for (const [name, row] of unknown) cache.add(name, ids.get(row.slice(0, keys).join('\0'))!);
 }
 
 function templateHash(template: string): string {

@@ -143,16 +143,13 @@ export class LoadTransaction {
   }
 
   async #identify(lines: readonly IndexedLine[]): Promise<LoadedRow[]> {
-    const users: { platform: string; userKey: string }[] = [];
-    for (const line of lines) {
-      const { platform, userKey } = line;
-      if (userKey !== undefined) users.push({ platform, userKey });
-      const target = targetUserKey(line);
-      if (target !== undefined) users.push({ platform, userKey: target });
-    }
-    await this.#ids.learnUsers(this.#session, users);
-    await this.#ids.learnNames(this.#session, lines);
-    return lines.map((line) => ({ line, ...this.#ids.idsOf(line), removed: undefined }));
+    const targets = lines.flatMap((line) => {
+      const userKey = targetUserKey(line);
+      return userKey === undefined ? [] : [{ platform: line.platform, userKey }];
+    });
+    await this.#ids.learnUsers(this.#session, targets);
+    const ids = await this.#ids.identify(this.#session, lines);
+    return lines.map((line, index) => ({ ...ids[index]!, line, removed: undefined }));
   }
 }
 
@@ -165,7 +162,9 @@ function uniqueLines(
   const owners = new Map<IndexedLine, ReadChunk>();
   for (const one of taken) {
     for (const line of one.content.rows.filter(isKept)) {
-      const identity = `${line.key} ${line.timeMs}`;
+      // One id has one time; where it has several, they are told apart.
+      const isOther = (byIdentity.get(line.key)?.timeMs ?? line.timeMs) !== line.timeMs;
+      const identity = isOther ? `${line.key} ${line.timeMs}` : line.key;
       const other = byIdentity.get(identity);
       if (other && !isEarlierCopy(line, other)) continue;
       if (other) owners.delete(other);

@@ -81,12 +81,17 @@ export class Loader {
   readonly #options: LoaderOptions;
   readonly #ids = new IndexIds();
   readonly #months = new Set<Month>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: LoaderOptions) {
     this.#options = options;
   }
 
-  /** One transaction for all chunks. Throws `database_unavailable` and the like; then nothing, or everything, was taken. */
+  /**
+   * One transaction for all chunks. Called again before it is through, the next chunks are read while the database works;
+   * transactions wait for each other. Throws
+   * `database_unavailable` and the like; then nothing, or everything, was taken.
+   */
   async load(chunks: readonly SegmentChunk[], signal?: AbortSignal): Promise<LoadOutcome> {
     const { config, privacy, now } = this.#options;
     const filter = lineFilter(config(), privacy, now());
@@ -95,13 +100,19 @@ export class Loader {
       signal?.throwIfAborted();
       read.push({ chunk, content: await readChunk(chunk, filter) });
     }
-    return this.#retrying(() => this.#attempt(read, signal), signal);
+    return this.#inTurn(() => this.#retrying(() => this.#attempt(read, signal), signal));
   }
 
   /** What is made of rows rather than of lines: sessions. After loading, and in any case now and then. */
   async derive(signal?: AbortSignal): Promise<void> {
     const idleMs = this.#options.config().index.session_idle_minutes * 60_000;
     await this.#retrying(() => deriveSessions(this.#options.database, idleMs, signal), signal);
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(action);
+    this.#turn = mine.catch(() => {});
+    return mine;
   }
 
   async #attempt(read: readonly ReadChunk[], signal: AbortSignal | undefined): Promise<LoadOutcome> {

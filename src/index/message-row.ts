@@ -92,10 +92,11 @@ function isType(value: unknown): value is EventType {
 }
 
 function keyOf(event: ChatEvent, line: Buffer, text: string, repeats: IdenticalLines): string {
-  // Also lines with an identity end the run of those that are counted.
-  const before = repeats.countBefore(text, event.received_at);
   const identity = textOf(eventIdentity(event));
-  return identity ? messageKey(event.platform, identity) : lineKey(event.platform, line, before);
+  if (identity === undefined)
+    return lineKey(event.platform, line, repeats.countBefore(text, event.received_at));
+  repeats.pass(event.received_at);
+  return messageKey(event.platform, identity);
 }
 
 function read(event: ChatEvent, timeMs: number, line: string): Omit<IndexedLine, 'key'> {

@@ -22,8 +22,17 @@ export interface Partition {
   toMs: number;
 }
 
+let lastHour = Number.NaN;
+let lastMonth = '';
+
+/** Asked for every line; most are of the hour of the one before. */
 export function monthOf(ms: number): Month {
-  return new Date(ms).toISOString().slice(0, 7);
+  const hour = Math.floor(ms / 3_600_000);
+  if (hour !== lastHour) {
+    lastMonth = new Date(ms).toISOString().slice(0, 7);
+    lastHour = hour;
+  }
+  return lastMonth;
 }
 
 export function partitionOf(month: Month): Partition {
@@ -36,12 +45,8 @@ export function partitionOf(month: Month): Partition {
   };
 }
 
-/** Whether a time is one that the index takes. */
-export function isIndexable(timeMs: number, nowMs: number): boolean {
-  return timeMs >= EARLIEST_LINE_MS && timeMs < latestLineMs(nowMs);
-}
-
-function latestLineMs(nowMs: number): number {
+/** From this time on no line is indexed. */
+export function endOfIndexMs(nowMs: number): number {
   const now = new Date(nowMs);
   return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + MONTHS_AHEAD + 1);
 }

@@ -5,7 +5,7 @@ import { type PrivacyGate, userKeyOf } from '../privacy/privacy-gate.ts';
 import { IdenticalLines } from './identical-lines.ts';
 import type { SegmentChunk } from './loader.ts';
 import { type IndexedLine, indexLine } from './message-row.ts';
-import { isIndexable } from './partitions.ts';
+import { EARLIEST_LINE_MS, endOfIndexMs } from './partitions.ts';
 import { channelRetentions, retentionFloorMs } from './retention/due-ranges.ts';
 
 export interface ChunkContent {
@@ -22,7 +22,8 @@ export interface ChunkContent {
 
 /** Decides which lines are taken. */
 export interface LineFilter {
-  nowMs: number;
+  /** Lines of this time or later say what cannot be. */
+  endMs: number;
   /** Lines before this are not loaded. */
   floorMs(platform: string, channel: string): number;
   privacy: PrivacyGate;
@@ -41,7 +42,7 @@ export function lineFilter(config: Config, privacy: PrivacyGate, nowMs: number):
     }
     return floor;
   };
-  return { nowMs, floorMs, privacy };
+  return { endMs: endOfIndexMs(nowMs), floorMs, privacy };
 }
 
 /** Lines between two looks at whatever else this thread has to do (the recorder may be on it). */
@@ -67,12 +68,7 @@ export async function readChunk(chunk: SegmentChunk, filter: LineFilter): Promis
 
 function readLine(line: Buffer, repeats: IdenticalLines, filter: LineFilter, content: ChunkContent): void {
   const read = indexLine(line, repeats);
-  const why =
-    'rejected' in read
-      ? read.rejected
-      : isIndexable(read.timeMs, filter.nowMs)
-        ? undefined
-        : 'of a time that cannot be';
+  const why = 'rejected' in read ? read.rejected : oddTime(read.timeMs, filter);
   if (why !== undefined || 'rejected' in read) {
     content.rejected++;
     content.rejectedWhy ??= why;
@@ -83,6 +79,10 @@ function readLine(line: Buffer, repeats: IdenticalLines, filter: LineFilter, con
   const { platform, channel } = read.event;
   if (read.timeMs < filter.floorMs(platform, channel) || isWithheld(read, filter.privacy)) return;
   (read.type === 'gap' ? content.gaps : content.rows).push(read);
+}
+
+function oddTime(timeMs: number, { endMs }: LineFilter): string | undefined {
+  return timeMs < EARLIEST_LINE_MS || timeMs >= endMs ? 'of a time that cannot be' : undefined;
 }
 
 /** Whether someone asked that this line be not kept: its channel, who wrote it, whom it is about. */

@@ -1,4 +1,5 @@
 /** Rows into `messages`: by COPY into a table of this transaction, from there what is not there yet. */
+import { formatTimestamp } from '../lib/timestamp.ts';
 import type { Session } from './database/database.ts';
 import { typeNumber } from './event-numbers.ts';
 import type { RowIds } from './index-ids.ts';
@@ -86,5 +87,5 @@ function escaped(text: string | undefined): string {
 }
 
 function time(ms: number): string {
-  return new Date(ms).toISOString();
+  return formatTimestamp(ms);
 }

@@ -13,17 +13,20 @@ export async function nameUsers(session: Session, rows: readonly LoadedRow[]): P
     if (userId !== undefined && nameId !== undefined) pairs.set(`${userId} ${nameId}`, [userId, nameId]);
   }
   if (pairs.size === 0) return;
+  const { rows: changed } = await session.query(
+    `SELECT DISTINCT u.id FROM unnest($1::int[], $2::int[]) AS p(user_id, name_id)
+     JOIN users u ON u.id = p.user_id WHERE u.name_id IS DISTINCT FROM p.name_id`,
+    [[...pairs.values()].map(([userId]) => userId), [...pairs.values()].map(([, nameId]) => nameId)],
+  );
+  if (changed.length === 0) return;
   await session.query(
-    `WITH changed AS (
-       SELECT DISTINCT u.id FROM unnest($1::int[], $2::int[]) AS p(user_id, name_id)
-       JOIN users u ON u.id = p.user_id WHERE u.name_id IS DISTINCT FROM p.name_id)
-     UPDATE users u SET name_id = latest.id FROM changed c, LATERAL (
+    `UPDATE users u SET name_id = latest.id FROM unnest($1::int[]) AS c(id), LATERAL (
        SELECT n.id FROM user_names n
        LEFT JOIN (SELECT name_id, max(last_ts) AS last_ts FROM user_days WHERE user_id = c.id GROUP BY 1) d ON d.name_id = n.id
        WHERE n.user_id = c.id
        ORDER BY d.last_ts DESC NULLS LAST, n.login COLLATE "C" DESC, n.display_name COLLATE "C" DESC LIMIT 1) latest
      WHERE u.id = c.id AND u.name_id IS DISTINCT FROM latest.id`,
-    [[...pairs.values()].map(([userId]) => userId), [...pairs.values()].map(([, nameId]) => nameId)],
+    [changed.map(({ id }) => id as number)],
   );
 }
 

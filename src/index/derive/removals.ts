@@ -68,50 +68,60 @@ async function actionsAround(
 
 const TAKING_NUMBERS = (['ban', 'timeout', 'clear'] as const).map(typeNumber).join(', ');
 
-/** Actions by what they take, the earliest first. */
+/** What takes messages of one channel away, the earliest first. */
+interface ChannelTakings {
+  clears: Taking[];
+  byUser: Map<number, Taking[]>;
+}
+
 class TakingIndex {
   readonly #windowMs: number;
-  readonly #byMessage = new Map<string, Taking[]>();
-  /** Of one user, or of everybody, in a channel. */
-  readonly #byScope = new Map<string, Taking[]>();
+  readonly #byMessage = new Map<string, Taking>();
+  readonly #byChannel = new Map<number, ChannelTakings>();
 
   constructor(actions: readonly Taking[], windowMs: number) {
     this.#windowMs = windowMs;
     const ordered = [...actions].sort((a, b) => a.timeMs - b.timeMs || (a.key < b.key ? -1 : 1));
     for (const action of ordered) {
       if (action.type === 'delete') {
-        if (action.targetKey !== undefined) append(this.#byMessage, action.targetKey, action);
-      } else if (action.type === 'clear') append(this.#byScope, `${action.channelId}`, action);
-      else if (isUserTaking(action))
-        append(this.#byScope, `${action.channelId} ${action.targetUserId}`, action);
+        const { targetKey } = action;
+        if (targetKey !== undefined && !this.#byMessage.has(targetKey))
+          this.#byMessage.set(targetKey, action);
+      } else if (action.type === 'clear') this.#ofChannel(action.channelId).clears.push(action);
+      else if (isUserTaking(action)) {
+        const { byUser } = this.#ofChannel(action.channelId);
+        const list = byUser.get(action.targetUserId!) ?? [];
+        byUser.set(action.targetUserId!, list);
+        list.push(action);
+      }
     }
   }
 
   removalOf({ line, channelId, userId }: LoadedRow): Removal | undefined {
-    if (this.#byMessage.size === 0 && this.#byScope.size === 0) return undefined;
-    let removal: Taking | undefined = this.#byMessage.get(line.key)?.[0];
-    if (isRemovable(line.type)) {
-      removal = earlier(removal, this.#firstAfter(`${channelId}`, line.timeMs));
+    let removal = this.#byMessage.get(line.key);
+    const takings = isRemovable(line.type) ? this.#byChannel.get(channelId) : undefined;
+    if (takings) {
+      removal = earlier(removal, this.#firstAfter(takings.clears, line.timeMs));
       if (userId !== undefined)
-        removal = earlier(removal, this.#firstAfter(`${channelId} ${userId}`, line.timeMs));
+        removal = earlier(removal, this.#firstAfter(takings.byUser.get(userId), line.timeMs));
     }
     return removal && { timeMs: removal.timeMs, key: removal.key };
   }
 
-  #firstAfter(scope: string, timeMs: number): Taking | undefined {
-    const first = this.#byScope.get(scope)?.find((action) => action.timeMs >= timeMs);
+  #ofChannel(channelId: number): ChannelTakings {
+    const takings = this.#byChannel.get(channelId) ?? { clears: [], byUser: new Map() };
+    this.#byChannel.set(channelId, takings);
+    return takings;
+  }
+
+  #firstAfter(takings: readonly Taking[] | undefined, timeMs: number): Taking | undefined {
+    const first = takings?.find((action) => action.timeMs >= timeMs);
     return first && first.timeMs - timeMs <= this.#windowMs ? first : undefined;
   }
 }
 
 function isUserTaking({ type, targetUserId }: Taking): boolean {
   return (type === 'ban' || type === 'timeout') && targetUserId !== undefined;
-}
-
-function append(into: Map<string, Taking[]>, name: string, action: Taking): void {
-  const list = into.get(name);
-  if (list) list.push(action);
-  else into.set(name, [action]);
 }
 
 function earlier(a: Taking | undefined, b: Taking | undefined): Taking | undefined {
