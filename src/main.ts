@@ -58,6 +58,7 @@ ${EXIT_HELP}`,
   addStatus(program, terminal, finish);
   addIndex(program, terminal, finish);
   addTokens(program, terminal, finish);
+  addMaintain(program, terminal, finish);
   addApi(program, terminal, finish);
   return program;
 }
@@ -243,6 +244,24 @@ function addIndex(program: Command, terminal: Terminal, finish: Finish): void {
     .action(async (options: IndexOptions) => {
       const { indexSegments } = await import('./cli/index-segments.ts');
       finish(await indexSegments(options, terminal));
+    });
+}
+
+function addMaintain(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'maintain',
+    'Retention now: run pipelines over what is due, then remove what they are done with. Fails where data waits past its time.',
+    `  chatlog maintain --dry-run
+  chatlog maintain --retry
+  chatlog maintain --json | jq '.waiting[] | .reason'`,
+  )
+    .option('--dry-run', 'change nothing; say what would go, and why what waits', false)
+    .option('--retry', 'take up what failed, also what was given up', false)
+    .option('--json', 'print JSON')
+    .action(async (options: { config: string; dryRun: boolean; retry: boolean; json?: boolean }) => {
+      const { maintainCommand } = await import('./cli/maintain.ts');
+      finish(await maintainCommand(options, terminal));
     });
 }
 

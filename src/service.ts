@@ -153,6 +153,12 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const index = hasIndex
     ? (await import('./index/index-role.ts')).startIndexRole({ ...shared, spool })
     : undefined;
+  const retention =
+    index &&
+    (await import('./index/retention/retention-role.ts')).startRetentionRole({
+      ...shared,
+      loader: index.loader,
+    });
 
   let configProblem: string | undefined;
   let redact = textRedactor(loaded.secrets);
@@ -169,6 +175,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     gaps: () => coverage.gaps,
     parseFailures: () => parseFailures,
     index: () => index && indexHealth(index.status(), clock.now()),
+    retention: () => retention?.status(),
     configProblem: () => configProblem,
     redact: (text) => redact(text),
     uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
@@ -249,7 +256,13 @@ export async function runService(options: ServiceOptions): Promise<number> {
           metrics,
           loadApi: async () => {
             const { loadApi } = await import('./api/load-api.ts');
-            return loadApi({ ...shared, recorder: recorderControl, index: index?.jobs, localToken });
+            return loadApi({
+              ...shared,
+              recorder: recorderControl,
+              index: index?.jobs,
+              maintenance: retention,
+              localToken,
+            });
           },
           // Without an index only commands, which bring a token, have something to ask for.
           isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,
@@ -266,6 +279,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     watch(connector.platform, connector.run(stopSources.signal)),
   );
   const indexing = index?.run(stopSources.signal);
+  const maintaining = retention?.run(stopSources.signal);
   void recoverSegments(leftovers, recovery, stopSources.signal);
   const watchdog = setInterval(() => {
     const { sinceCommitMs, diskTrouble } = recorder.status();
@@ -295,7 +309,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   stopRecorder.abort();
   await recording;
   await coverage.save();
-  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing, indexing]));
+  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing, indexing, maintaining]));
   await atMost(STOP_PART_MS, Promise.allSettled([database[Symbol.asyncDispose]()]));
   store.close();
   metrics.close();

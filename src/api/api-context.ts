@@ -10,6 +10,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../index/database/database.ts';
 import type { IndexJobs } from '../index/index-job.ts';
+import type { MaintenanceControl } from '../index/retention/retention-role.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -39,6 +40,8 @@ export interface ApiContext {
   readonly recorder: RecorderControl | undefined;
   /** Undefined where this process does not index. */
   readonly index?: IndexControl | undefined;
+  /** Undefined where this process does not maintain the index. */
+  readonly maintenance?: MaintenanceControl | undefined;
   /** What the commands on this machine are let in with, as admin (`state/run.json`). */
   readonly localToken?: string;
 }

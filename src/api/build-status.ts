@@ -1,10 +1,11 @@
 /** From what each stage knows of itself to one report: what is healthy is decided here and nowhere else. */
 import type { ChannelState, ConnectorStatus } from '../connectors/connector.ts';
+import { type RetentionStatus, retentionHealth } from '../index/retention/retention-health.ts';
 import type { ChannelRecord } from '../recording/channel-record.ts';
 import type { RecorderStatus } from '../recording/recorder.ts';
 import type { UploaderStatus } from '../uploading/uploader.ts';
 import type { HealthReport } from './http-server.ts';
-import type { StatusReport } from './status.ts';
+import type { RetentionReport, StatusReport } from './status.ts';
 
 type ComponentHealth = StatusReport['components'][string];
 
@@ -23,6 +24,8 @@ export interface StatusSources {
   parseFailures(): number;
   /** Undefined where there is no index. */
   index(): ComponentHealth | undefined;
+  /** Undefined where nothing is maintained here. */
+  retention(): RetentionStatus | undefined;
   /** What is wrong with the configuration file as it stands; undefined where it is in effect. */
   configProblem(): string | undefined;
   /** Takes secrets out of what other servers said: some repeat what they were told. */
@@ -41,11 +44,13 @@ export function buildStatus(sources: StatusSources): StatusReport {
   const connectors = sources.connectors().map((status) => withoutSecrets(status, sources.redact));
   const queue = sources.queue();
   const index = sources.index();
+  const retention = sources.retention();
   const components: Record<string, ComponentHealth> = {
     recorder: recorderHealth(recorder, queue),
     upload: uploadHealth(uploader, nowMs, sources.uploadAlarmMs),
     ...Object.fromEntries(connectors.map((status) => [status.platform, connectorHealth(status)])),
-    ...(index && { index: { ...index, detail: sources.redact(index.detail) } }),
+    ...(index && { index: redacted(index, sources.redact) }),
+    ...(retention && { retention: redacted(retentionHealth(retention, nowMs), sources.redact) }),
     config: configHealth(sources.configProblem()),
   };
   const oldestMs = uploader.oldestNotUploadedMs;
@@ -98,6 +103,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
       queuedBytes: queue.bytes,
       lastCommitMs: Math.round(recorder.lastCommitMs * 100) / 100,
     },
+    retention: retention ? retentionReport(retention, sources.redact) : null,
   };
 }
 
@@ -110,6 +116,21 @@ export function healthOf(report: StatusReport): HealthReport {
     healthy,
     components,
     ready: components.recorder!.ok && components.upload!.ok,
+  };
+}
+
+function retentionReport(
+  { running, last, nextMs, trouble }: RetentionStatus,
+  redact: Redact,
+): RetentionReport {
+  return {
+    running,
+    lastRunAt: last?.finishedAt ?? null,
+    nextRunAt: nextMs === undefined ? null : iso(nextMs),
+    waitingDays: last?.waiting ?? 0,
+    overdueDays: last?.overdue ?? 0,
+    deadLetters: last?.dead ?? 0,
+    lastError: trouble === undefined ? null : redact(trouble.error),
   };
 }
 
@@ -193,6 +214,10 @@ function withoutSecrets(
   const clean = <T extends { reason?: string }>(row: T): T =>
     row.reason === undefined ? row : { ...row, reason: redact(row.reason) };
   return { platform, channels: channels.map(clean), connections: connections.map(clean) };
+}
+
+function redacted({ ok, detail }: ComponentHealth, redact: Redact): ComponentHealth {
+  return { ok, detail: redact(detail) };
 }
 
 function uploaderWithoutSecrets(status: UploaderStatus, redact: Redact): UploaderStatus {

@@ -112,6 +112,22 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'Age of the oldest segment not uploaded.',
     ({ upload }) => upload.oldestNotUploadedAgeSeconds,
   );
+  gauge('retention_waiting_days', 'Days of channels whose rows are due and wait.', ({ retention }) =>
+    retention ? retention.waitingDays : 0,
+  );
+  gauge('retention_overdue_days', 'Of them, those that wait for longer than a day.', ({ retention }) =>
+    retention ? retention.overdueDays : 0,
+  );
+  gauge(
+    'retention_dead_letters',
+    'Runs of pipelines that wait for "chatlog maintain --retry".',
+    ({ retention }) => (retention ? retention.deadLetters : 0),
+  );
+  gauge(
+    'retention_last_run_timestamp_seconds',
+    'When maintenance last came to its end; 0 = never.',
+    ({ retention }) => (retention?.lastRunAt ? Date.parse(retention.lastRunAt) / 1000 : 0),
+  );
   gauge('healthy', '1 when every component is.', ({ healthy }) => Number(healthy));
   gauge('uptime_seconds', 'Time since the start.', ({ uptimeSeconds }) => uptimeSeconds);
   gauge('event_loop_delay_p99_seconds', 'Since the last scrape.', () => delay.percentile(99) / 1e9);

@@ -2,12 +2,14 @@
 import type { ApiApp, ApiContext } from './api-context.ts';
 import { registerPeerRoutes } from './peers/register-peer-routes.ts';
 import { registerAdminIndexRoutes } from './routes/admin-index.ts';
+import { registerMaintainRoute } from './routes/admin-maintain.ts';
 import { registerChannelAdminRoutes } from './routes/channels-admin.ts';
 import { registerTokenRoutes } from './routes/tokens.ts';
 
 export function registerRoutes(app: ApiApp, context: ApiContext): void {
   registerChannelAdminRoutes(app, context);
   registerTokenRoutes(app, context);
+  registerMaintainRoute(app, context);
   registerAdminIndexRoutes(app, context);
   registerPeerRoutes(app, context);
 }

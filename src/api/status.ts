@@ -13,6 +13,21 @@ export interface StatusReport {
   spool: SpoolReport;
   upload: UploadReport;
   recorder: RecorderReport;
+  /** Null where this process keeps no index. */
+  retention: RetentionReport | null;
+}
+
+export interface RetentionReport {
+  running: boolean;
+  /** When the last maintenance came to its end; null before the first. */
+  lastRunAt: string | null;
+  nextRunAt: string | null;
+  /** Days of channels whose rows are due and wait, and of them those that wait for longer than a day. */
+  waitingDays: number;
+  overdueDays: number;
+  /** Runs of pipelines that wait for `chatlog maintain --retry`. */
+  deadLetters: number;
+  lastError: string | null;
 }
 
 export interface ComponentStatus {

@@ -68,6 +68,7 @@ const REPORT: StatusReport = {
     queuedBytes: 0,
     lastCommitMs: 0.4,
   },
+  retention: null,
 };
 
 const answering = (body: unknown, code = 200) => {

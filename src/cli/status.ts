@@ -1,4 +1,4 @@
-import type { ChannelReport, StatusReport } from '../api/status.ts';
+import type { ChannelReport, RetentionReport, StatusReport } from '../api/status.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { errorText } from '../lib/errors.ts';
 import { escapeControl } from '../lib/escape-control.ts';
@@ -124,7 +124,7 @@ function connectionTable(report: StatusReport, terminal: Terminal, nowMs: number
   return table(terminal, ['CONNECTION', 'STATE', 'CHANNELS', 'HEARD', 'REASON'], rows);
 }
 
-function summary({ recorder, spool, upload }: StatusReport): string {
+function summary({ recorder, spool, upload, retention }: StatusReport): string {
   const oldest =
     upload.oldestNotUploadedAt === null
       ? 'nothing waits'
@@ -141,9 +141,20 @@ function summary({ recorder, spool, upload }: StatusReport): string {
     `spool     ${spool.openFiles} open (${formatBytes(spool.openBytes)}), ${spool.sealedFiles} to upload (${formatBytes(spool.sealedBytes)}), ${formatBytes(spool.freeBytes)} free`,
     `upload    ${upload.store}: ${upload.uploaded} files verified, ${upload.inFlight} on their way, ${oldest}`,
   ];
+  if (retention) lines.push(`retention ${retentionLine(retention)}`);
   if (spool.quarantinedFiles > 0) lines.push(`          ${spool.quarantinedFiles} files in quarantine`);
   if (upload.lastError !== null) lines.push(`          last error: ${upload.lastError}`);
   return lines.join('\n');
+}
+
+function retentionLine({ running, lastRunAt, nextRunAt, waitingDays, deadLetters }: RetentionReport): string {
+  const parts = [
+    lastRunAt === null ? 'not run yet' : `last at ${lastRunAt}`,
+    running ? 'running now' : nextRunAt === null ? '' : `next at ${nextRunAt}`,
+    waitingDays > 0 ? `${waitingDays} days of data wait` : '',
+    deadLetters > 0 ? `${deadLetters} pipeline runs given up` : '',
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 function stateStyle(state: string): Style {
