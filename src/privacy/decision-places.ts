@@ -90,6 +90,11 @@ export function decisionArchive(store: ObjectStore): DecisionPlace {
   };
 }
 
+/** JSON with every text in it as it was before the database took it. */
+export function eachPlainText(json: string): string {
+  return JSON.stringify(JSON.parse(json, eachText(plainText)));
+}
+
 function eachText(change: (text: string) => string): (key: string, value: unknown) => unknown {
   return (_, value) => (typeof value === 'string' ? change(value) : value);
 }
@@ -112,7 +117,7 @@ export function decisionTable(database: Database): DecisionPlace {
             id,
           ]);
           const text = String(rows[0]?.text ?? 'null');
-          return JSON.stringify(JSON.parse(text, eachText(plainText)));
+          return eachPlainText(text);
         },
         { signal },
       ),

@@ -45,6 +45,8 @@ export interface FilesTally {
 
 /** Directories in the order in which a segment passes them: one that moves on meanwhile is found further on. */
 const DIRECTORIES = ['recovered', 'sealed', 'uploaded', 'quarantine'] as const;
+/** All that hold lines. */
+export const LINE_DIRECTORIES = ['open', ...DIRECTORIES] as const;
 type Directory = (typeof DIRECTORIES)[number];
 const ROUNDS_MAX = 10;
 
@@ -79,7 +81,7 @@ export async function surveyFiles(
   { spool, judge, signal }: Pick<ForgetFilesOptions, 'spool' | 'judge' | 'signal'>,
   onFile: (file: string, lines: { removed: number; blanked: number }) => void,
 ): Promise<void> {
-  for (const directory of ['open', ...DIRECTORIES] as const) {
+  for (const directory of LINE_DIRECTORIES) {
     for (const file of await filesIn(spool, directory, judge)) {
       const path = spool.path(directory, file);
       const lines = await surveyLines(fileLines(path, signal), judge, signal).catch(ifUnreadable);
@@ -187,7 +189,8 @@ function compressionOf(file: string): Compression {
   return /\.gz(\.\d+)?$/.test(file) ? 'gzip' : 'none';
 }
 
-async function* fileLines(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** A segment's lines, uncompressed. */
+export async function* fileLines(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const compression = compressionOf(path);
   const stream = createReadStream(path, { signal });
   if (compression === 'none') {

@@ -95,3 +95,25 @@ function messageJudge({ platform, message }: Extract<Decision, { kind: 'purge_me
 }
 
 const QUOTES = ['reply-parent-msg-body'];
+
+/** All of them at once, one after the other; of one platform. */
+export function allJudges(judges: readonly LineJudge[]): LineJudge {
+  const [first, ...others] = judges;
+  if (!first) throw new TypeError('no judges');
+  if (others.length === 0) return first;
+  return {
+    platform: first.platform,
+    mayConcern: (text) => judges.some((judge) => judge.mayConcern(text)),
+    judge: (line) => {
+      let event: ChatEvent | undefined;
+      for (const judge of judges) {
+        const verdict = judge.judge(event ? { ...line, event } : line);
+        if (verdict === 'remove') return 'remove';
+        if (verdict !== 'keep') event = verdict;
+      }
+      return event ?? 'keep';
+    },
+    judgeUnreadable: (text) =>
+      judges.some((judge) => judge.judgeUnreadable(text) === 'remove') ? 'remove' : 'keep',
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * Carries out decisions: files of this disk, objects, exports, index, in this order. What was decided together is carried
+ * out together, in one look through the archive. Every step can be done again; a decision counts as carried out when its
+ * mark (`state/decisions/<id>.done`) is on the disk, so that the next start takes up what a crash broke off. Failures are
+ * tried again for ever, later and later.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../../config/schema.ts';
+import type { Database } from '../../index/database/database.ts';
+import { errorText } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { makeDirectory } from '../../lib/make-directory.ts';
+import { writeFileAtomic } from '../../lib/write-file-atomic.ts';
+import type { Spool } from '../../spool.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Decision } from '../decision.ts';
+import { exportPrefixes, forgetExports } from './forget-exports.ts';
+import { forgetFiles, type SpoolKeepers } from './forget-files.ts';
+import { forgetObjects } from './forget-objects.ts';
+import { forgetPersonRows } from './forget-person-rows.ts';
+import { addLines, addObject, emptyReport, type ForgetReport } from './forget-report.ts';
+import { applyToRows } from './forget-rows.ts';
+import { allJudges, type ForgettingDecision, type LineJudge, lineJudge } from './line-judge.ts';
+import { applyDeletions } from './mark-deleted.ts';
+import type { Rewritten } from './rewrite-lines.ts';
+
+export interface ForgetterOptions {
+  spool: Spool;
+  keepers: SpoolKeepers;
+  store: ObjectStore;
+  /** Undefined where there is no index: then there is nothing to be taken out of it. */
+  database: Database | undefined;
+  config: () => Config;
+  log: Logger;
+  /** How long to wait after a failure; the defaults when left out. */
+  backoff?: { minMs: number; maxMs: number };
+}
+
+export interface ForgetProgress {
+  state: 'waiting' | 'running' | 'done';
+  phase: 'files' | 'objects' | 'exports' | 'index' | undefined;
+  report: ForgetReport;
+  /** What the last attempt failed with; it is tried again. */
+  error: string | undefined;
+}
+
+interface Task {
+  decision: ForgettingDecision;
+  needles: readonly string[] | undefined;
+  progress: ForgetProgress;
+}
+
+const BACKOFF = { minMs: 5_000, maxMs: 600_000 };
+const REMEMBERED_MAX = 100;
+/** The index may have been emptied: then messages that were marked as deleted are marked again. */
+const IDLE_MS = 30_000;
+
+export class Forgetter {
+  readonly #options: ForgetterOptions;
+  readonly #tasks = new Map<string, Task>();
+  #wake = Promise.withResolvers<void>();
+
+  constructor(options: ForgetterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up those of all decisions that were never carried out here. */
+  async resume(decisions: readonly Decision[]): Promise<void> {
+    const marks = new Set(await readdir(this.#directory).catch(() => []));
+    for (const decision of decisions) if (!marks.has(`${decision.id}.done`)) this.add(decision);
+  }
+
+  /** To be carried out soon. @param needles see {@link lineJudge} */
+  add(decision: Decision, needles?: readonly string[]): void {
+    if (decision.kind !== 'forget' && decision.kind !== 'purge_message') return;
+    const known = this.#tasks.get(decision.id);
+    if (known) known.needles ??= needles;
+    else this.#tasks.set(decision.id, { decision, needles, progress: emptyProgress() });
+    this.#wake.resolve();
+  }
+
+  /** Undefined where this process knows nothing of it. */
+  progress(id: string): ForgetProgress | undefined {
+    return this.#tasks.get(id)?.progress;
+  }
+
+  /** Until aborted. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, database, backoff = BACKOFF } = this.#options;
+    for (let failures = 0; !signal.aborted; ) {
+      this.#wake = Promise.withResolvers<void>();
+      try {
+        await this.carryOutAll(signal);
+        if (database) await applyDeletions(database, signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        log.warn({ err: errorText(error) }, 'cannot carry out decisions about privacy; tried again soon');
+      }
+      // What failed is waited out, whatever comes meanwhile.
+      if (failures > 0)
+        await this.#pause(Math.min(backoff.maxMs, backoff.minMs * 2 ** (failures - 1)), signal);
+      else await this.#pause(IDLE_MS, signal, this.#wake.promise);
+    }
+  }
+
+  /** Rejects with what an attempt failed with. */
+  async carryOutAll(signal: AbortSignal): Promise<void> {
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+      for (const { progress } of batch) progress.state = 'running';
+      try {
+        await this.#carryOut(batch, signal);
+      } catch (error) {
+        for (const { progress } of batch)
+          Object.assign(progress, { state: 'waiting', error: errorText(error) });
+        throw error;
+      }
+      await makeDirectory(this.#directory);
+      for (const { decision, progress } of batch) {
+        await writeFileAtomic(join(this.#directory, `${decision.id}.done`), '');
+        Object.assign(progress, { state: 'done', phase: undefined, error: undefined });
+      }
+    }
+    this.#forgetOld();
+  }
+
+  get #directory(): string {
+    return this.#options.spool.path('state', 'decisions');
+  }
+
+  /** Those of one platform that forget people; else the next one alone. */
+  #nextBatch(): Task[] {
+    const waiting = [...this.#tasks.values()].filter(({ progress }) => progress.state !== 'done');
+    const first = waiting[0];
+    if (first?.decision.kind !== 'forget') return waiting.slice(0, 1);
+    const { platform } = first.decision;
+    return waiting.filter(({ decision }) => decision.kind === 'forget' && decision.platform === platform);
+  }
+
+  async #carryOut(batch: readonly Task[], signal: AbortSignal): Promise<void> {
+    const { database } = this.#options;
+    await this.#rewriteLines(batch, signal);
+    this.#enter(batch, 'index');
+    if (!database) return;
+    for (const { decision, progress } of batch) {
+      if (decision.kind !== 'forget') continue;
+      const { platform, user, timestamp } = decision;
+      const { messages } = await forgetPersonRows(database, platform, user, Date.parse(timestamp), signal);
+      progress.report.rows += messages;
+    }
+  }
+
+  async #rewriteLines(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
+    const { spool, keepers, store, database, config } = this.#options;
+    const judge: LineJudge = allJudges(tasks.map(({ decision, needles }) => lineJudge(decision, needles)));
+    const onRewritten = async (rewritten: Rewritten) => {
+      if (database) await applyToRows(database, rewritten, signal);
+    };
+    const onObject = (object: Parameters<typeof addObject>[1]) => {
+      for (const { progress } of tasks) addObject(progress.report, object);
+    };
+    this.#enter(tasks, 'files');
+    const { instance } = config();
+    const files = await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, signal });
+    for (const { progress } of tasks) {
+      progress.report.files += files.files;
+      addLines(progress.report, files);
+    }
+    const common = { store, judge, scratch: spool.path('tmp'), onObject, signal };
+    this.#enter(tasks, 'objects');
+    const fromMs = earliestMs(tasks.map(({ decision }) => decision));
+    await forgetObjects({ ...common, onRewritten, ...(fromMs !== undefined && { fromMs }) });
+    this.#enter(tasks, 'exports');
+    await forgetExports({ ...common, prefixes: exportPrefixes(config()) });
+  }
+
+  #enter(batch: readonly Task[], phase: ForgetProgress['phase']): void {
+    for (const { progress } of batch) progress.phase = phase;
+  }
+
+  #forgetOld(): void {
+    const done = [...this.#tasks].filter(([, { progress }]) => progress.state === 'done');
+    for (const [id] of done.slice(0, -REMEMBERED_MAX)) this.#tasks.delete(id);
+  }
+
+  async #pause(ms: number, signal: AbortSignal, woken?: Promise<void>): Promise<void> {
+    const pause = new AbortController();
+    const either = AbortSignal.any([signal, pause.signal]);
+    const slept = sleep(ms, undefined, { signal: either }).catch(() => {});
+    await Promise.race(woken === undefined ? [slept] : [slept, woken]);
+    pause.abort();
+  }
+}
+
+function emptyProgress(): ForgetProgress {
+  return { state: 'waiting', phase: undefined, report: emptyReport(), error: undefined };
+}
+
+/** Nothing that happened before a message quotes it. People have always been there. */
+function earliestMs(decisions: readonly ForgettingDecision[]): number | undefined {
+  const times = decisions.map((decision) =>
+    decision.kind === 'purge_message' ? Date.parse(decision.message.at) : undefined,
+  );
+  return times.includes(undefined) ? undefined : Math.min(...(times as number[]));
+}
