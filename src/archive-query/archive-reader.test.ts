@@ -179,6 +179,21 @@ describe('a scan of the archive', () => {
     await second.return(undefined);
   });
 
+  it('waits for its turn where it may', async () => {
+    await using files = await archive(EVENTS);
+    const reader = files.reader({ limits: { scansMax: 1 } });
+    const first = reader.lines(REQUEST, never);
+    await first.next();
+    const gone = new AbortController();
+    const impatient = linesOf(reader, { waits: true }, gone.signal);
+    const patient = linesOf(reader, { waits: true });
+    gone.abort(new Error('gone'));
+    await expect(impatient).rejects.toThrow('gone');
+    await first.return(undefined);
+    expect(await patient).toHaveLength(EVENTS.length);
+    expect(await linesOf(reader)).toHaveLength(EVENTS.length);
+  });
+
   it('of too many objects or bytes is refused before anything is read', async () => {
     await using files = await archive(EVENTS, EVENTS.slice(0, 10));
     const refusal = { code: 'archive_too_much' };

@@ -6,6 +6,7 @@
  * before anything is read), memory per scan, and time (`archive_timeout`). An object that is damaged or went away in
  * between is logged and passed over.
  */
+import { abortable } from '../lib/abortable.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
@@ -53,6 +54,8 @@ export class ArchiveReader {
   readonly #options: ArchiveReaderOptions;
   readonly #limits: ArchiveLimits;
   #scans = 0;
+  /** Of scans that wait for their turn, the first come first. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: ArchiveReaderOptions) {
     this.#options = options;
@@ -65,12 +68,7 @@ export class ArchiveReader {
    */
   async *lines(request: ArchiveRequest, signal: AbortSignal): AsyncGenerator<ArchivedLine[]> {
     if (request.fromMs >= request.toMs) return;
-    if (this.#scans >= this.#limits.scansMax)
-      throw new ChatlogError('archive_busy', 'as many queries read the archive as may at a time', {
-        retryable: true,
-        hint: 'Try again in some seconds, or ask for what the index holds.',
-      });
-    this.#scans++;
+    await this.#takeTurn(request, signal);
     const deadline = new AbortController();
     const late = new ChatlogError('archive_timeout', 'reading the archive took too long and was broken off');
     const timer = setTimeout(() => deadline.abort(late), this.#limits.scanMs);
@@ -78,8 +76,39 @@ export class ArchiveReader {
       yield* this.#scan(request, AbortSignal.any([signal, deadline.signal]));
     } finally {
       clearTimeout(timer);
-      this.#scans--;
+      this.#giveTurn();
     }
+  }
+
+  async #takeTurn({ waits = false }: ArchiveRequest, signal: AbortSignal): Promise<void> {
+    if (this.#scans < this.#limits.scansMax) {
+      this.#scans++;
+      return;
+    }
+    if (!waits)
+      throw new ChatlogError('archive_busy', 'as many queries read the archive as may at a time', {
+        retryable: true,
+        hint: 'Try again in some seconds, or ask for what the index holds.',
+      });
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.add(turn.resolve);
+    try {
+      await abortable(turn.promise, signal);
+    } catch (error) {
+      // The turn may have come in the same moment: then it is the next one's.
+      if (!this.#waiting.delete(turn.resolve)) this.#giveTurn();
+      throw error;
+    }
+  }
+
+  #giveTurn(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#scans--;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 
   async *#scan(request: ArchiveRequest, signal: AbortSignal): AsyncGenerator<ArchivedLine[]> {

@@ -13,6 +13,8 @@ export interface ArchiveRequest {
   user?: ArchiveUser;
   /** Where a page goes on: only what comes after this line in the order asked for. */
   after?: { timeMs: number; key: string };
+  /** Waits for its turn; else a scan is refused while as many are under way as may be. */
+  waits?: boolean;
 }
 
 export interface ArchiveUser {

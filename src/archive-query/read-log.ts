@@ -37,6 +37,8 @@ export interface LogQuery {
   boundaryMs: number;
   /** How many lines will be taken, where that is known: the first page is no larger. */
   expected?: number;
+  /** Waits for its turn at the archive, which else is refused while others have it. */
+  waits?: boolean;
 }
 
 export interface LogLine {
@@ -117,6 +119,7 @@ async function* fromArchive(
       toMs: Math.min(query.toMs, query.boundaryMs),
       reverse,
       ...(user && { user: user.archived }),
+      ...(query.waits && { waits: true }),
     },
     signal,
   );

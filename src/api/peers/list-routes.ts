@@ -70,7 +70,7 @@ export function registerListRoutes(app: ApiApp, context: ApiContext): void {
 }
 
 function isShown({ privacy }: ApiContext, { platform, names }: LogChannel): boolean {
-  return !names.some((name) => privacy.isChannelOptedOut(platform, name));
+  return !names.some((name) => name === '*' || privacy.isChannelOptedOut(platform, name));
 }
 
 function channelEntry({ platformId, name }: LogChannel): { userID: string; name: string } {

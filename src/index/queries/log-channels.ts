@@ -55,10 +55,10 @@ export async function channelById(session: Session, id: string): Promise<LogChan
   return withOtherNames(session, rows[0] as unknown as ChannelRow | undefined);
 }
 
-/** Every channel that has lines, in order of platform and name; of a renamed one each name. */
+/** Every channel that has lines, in order of platform and name; of a renamed one each name. `*`: of no channel. */
 export async function allLogChannels(session: Session): Promise<LogChannel[]> {
   const { rows } = await session.query(
-    `SELECT id, platform, name, platform_id FROM channels WHERE name <> '*' ORDER BY platform, name`,
+    'SELECT id, platform, name, platform_id FROM channels ORDER BY platform, name',
   );
   return (rows as unknown as ChannelRow[]).map((row) => fromRows([row]));
 }
