@@ -2,8 +2,13 @@
  * What no single key can tell: keys that need or contradict each other, channels named twice. Works on the values
  * as they were read, so that these problems are reported together with all others.
  */
+
+import { Cron } from 'croner';
+import { errorText } from '../lib/errors.ts';
 import { channelIdentity } from './channel-names.ts';
-import { formatPath, type PathKey, type Problem } from './problem.ts';
+import { didYouMean } from './nearest-word.ts';
+import { formatPath, type PathKey, type Problem, quote } from './problem.ts';
+import { SCHEDULE_PATTERN } from './schema.ts';
 import { type Located, locate, type YamlTree } from './yaml-tree.ts';
 
 export interface Consistency {
@@ -34,6 +39,9 @@ export function checkConsistency(file: string, tree: YamlTree): Consistency {
   checkCompression(value, problem, warning);
   checkBackoff(['twitch'], value, problem);
   checkBackoff(['upload'], value, problem);
+  checkSchedule(value, problem);
+  checkBackoff(['maintenance'], value, problem, MAINTENANCE_BACKOFF);
+  checkPipelineNames(tree, problem);
   checkDuplicates(tree, ['twitch', 'channels'], 'twitch', problem, warning);
   for (const network of tree.root.children.get('irc')?.children.keys() ?? []) {
     checkNetwork(['irc', network], value, problem, warning);
@@ -93,14 +101,52 @@ function checkTls(base: PathKey[], value: ValueAt, warning: Report): void {
 }
 
 /** Defaults of `backoff` in the schema. */
-const BACKOFF_MIN = 1;
-const BACKOFF_MAX = 300;
+const BACKOFF = { min: 1, max: 300 };
+const MAINTENANCE_BACKOFF = { min: 60, max: 21_600 };
 
-function checkBackoff(base: PathKey[], value: ValueAt, problem: Report): void {
-  const min = value(...base, 'backoff', 'min_seconds') ?? BACKOFF_MIN;
-  const max = value(...base, 'backoff', 'max_seconds') ?? BACKOFF_MAX;
+function checkBackoff(base: PathKey[], value: ValueAt, problem: Report, defaults = BACKOFF): void {
+  const min = value(...base, 'backoff', 'min_seconds') ?? defaults.min;
+  const max = value(...base, 'backoff', 'max_seconds') ?? defaults.max;
   if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return;
   problem([...base, 'backoff'], `"min_seconds" (${min}) should not be more than "max_seconds" (${max})`);
+}
+
+/** What the schema lets through has the form of a cron expression; whether it is one only its reader knows. */
+function checkSchedule(value: ValueAt, problem: Report): void {
+  const schedule = value('maintenance', 'schedule');
+  if (typeof schedule !== 'string' || !SCHEDULE_PATTERN.test(schedule)) return;
+  const found = `found ${quote(schedule)}, `;
+  const path = ['maintenance', 'schedule'];
+  try {
+    const next = new Cron(schedule, { timezone: 'UTC', paused: true }).nextRun();
+    if (next === null) problem(path, `${found}which never comes`);
+  } catch (error) {
+    const why = errorText(error).replace(/^CronPattern: /, '');
+    problem(path, `${found}should be a cron expression such as "10 4 * * *" (${why})`);
+  }
+}
+
+/** A pipeline that a channel names must be there: its data would wait for it for ever. */
+function checkPipelineNames({ root }: YamlTree, problem: Report): void {
+  const known = [...(root.children.get('pipelines')?.children.keys() ?? [])].map(String);
+  const check = (path: PathKey[], settings: Located | undefined) => {
+    for (const [index, { value }] of settings?.children.get('pipelines')?.children ?? []) {
+      if (typeof value !== 'string' || known.includes(value)) continue;
+      const all = known.length === 0 ? 'there are none below "pipelines"' : `there are: ${known.join(', ')}`;
+      problem(
+        [...path, 'pipelines', index],
+        `no pipeline has the name ${quote(value)}${didYouMean(value, known) || `; ${all}`}`,
+      );
+    }
+  };
+  check(['defaults'], root.children.get('defaults'));
+  const checkChannels = (base: PathKey[], platform: Located | undefined) => {
+    for (const [index, channel] of platform?.children.get('channels')?.children ?? [])
+      check([...base, 'channels', index], channel);
+  };
+  checkChannels(['twitch'], root.children.get('twitch'));
+  for (const [network, platform] of root.children.get('irc')?.children ?? [])
+    checkChannels(['irc', network], platform);
 }
 
 function checkCompression(value: ValueAt, problem: Report, warning: Report): void {

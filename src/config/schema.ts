@@ -73,6 +73,9 @@ const ircChannel = z.strictObject({
   ...channelSettings,
 });
 
+/** The form of a cron expression: five or six fields, or `@daily` and the like. */
+export const SCHEDULE_PATTERN = /^(@\w+|\S+( +\S+){4,5})$/;
+
 /** A channel is a name or a mapping. */
 const channelEntry = z.union([twitchName.transform((name) => ({ name })), channel]);
 const ircChannelEntry = z.union([ircName.transform((name) => ({ name })), ircChannel]);
@@ -329,7 +332,7 @@ export const configSchema = z.strictObject({
       /** Lines per transaction. */
       batch_lines: count.max(100_000).default(5_000),
       /** Connections to PostgreSQL at most. */
-      connections: count.max(100).default(10),
+      connections: z.number().int().min(2).max(100).default(10),
       /** Bans, timeouts and clears mark messages of so long before as removed. */
       moderation_window_hours: z.number().positive().max(8_760).default(24),
       /** Activity that is further apart belongs to two sessions. */
@@ -345,7 +348,7 @@ export const configSchema = z.strictObject({
       /** Cron expression, UTC. */
       schedule: z
         .string()
-        .regex(/^(@\w+|\S+( +\S+){4,5})$/, 'should be a cron expression such as "10 4 * * *"')
+        .regex(SCHEDULE_PATTERN, 'should be a cron expression such as "10 4 * * *"')
         .default('10 4 * * *'),
       /** A step that failed so often waits for `chatlog maintain --retry`. */
       attempts_max: count.default(8),

@@ -13,7 +13,6 @@ import type { StepResult } from '../pipeline-state.ts';
 import { ExportFile } from './export-file.ts';
 import type { StepCall } from './step.ts';
 import { writeJsonl } from './write-jsonl.ts';
-import { writeParquet } from './write-parquet.ts';
 
 const EXTENSIONS = { jsonl: 'jsonl.zst', parquet: 'parquet' } as const;
 
@@ -58,7 +57,8 @@ async function writeFile(path: string, call: StepCall<'export'>): Promise<Segmen
   const tally = new LinesTally();
   const file = await ExportFile.create(path);
   try {
-    await (call.step.format === 'parquet' ? writeParquet : writeJsonl)(pages, file, tally);
+    if (call.step.format === 'jsonl') await writeJsonl(pages, file, tally);
+    else await (await import('./write-parquet.ts')).writeParquet(pages, file, tally);
     return {
       // Of the rows as JSON Lines, in either format: the same rows are the same whoever encoded them.
       ...tally.finish(),
