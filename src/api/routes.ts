@@ -1,5 +1,6 @@
 /** Every route of the API, in the order of its description. */
 import type { ApiApp, ApiContext } from './api-context.ts';
+import { registerExportRoutes } from './export/export-route.ts';
 import { registerPeerRoutes } from './peers/register-peer-routes.ts';
 import { registerAdminIndexRoutes } from './routes/admin-index.ts';
 import { registerMaintainRoute } from './routes/admin-maintain.ts';
@@ -11,5 +12,6 @@ export function registerRoutes(app: ApiApp, context: ApiContext): void {
   registerTokenRoutes(app, context);
   registerMaintainRoute(app, context);
   registerAdminIndexRoutes(app, context);
+  registerExportRoutes(app, context);
   registerPeerRoutes(app, context);
 }

@@ -12,10 +12,17 @@ export interface SlowReader {
 }
 
 /** Asks, waits for the beginning of the answer and takes no more. */
-export async function slowReader(port: number, path: string): Promise<SlowReader> {
+export async function slowReader(
+  port: number,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<SlowReader> {
   const socket = connect({ port, host: '127.0.0.1' });
   await once(socket, 'connect');
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`);
+  const head = Object.entries({ host: '127.0.0.1', connection: 'close', ...headers });
+  socket.write(
+    `GET ${path} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`,
+  );
   let bytes = 0;
   let listener: (piece: Buffer) => void = () => {};
   const first = Promise.withResolvers<void>();

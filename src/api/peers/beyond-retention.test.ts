@@ -14,7 +14,7 @@ import type { ApiApp, ApiContext } from '../api-context.ts';
 import { registerPeerRoutes } from './register-peer-routes.ts';
 
 /** In the middle of what was recorded: before it objects alone, after it rows alone. */
-const FLOOR = '2019-10-01T00:00:00Z';
+const FLOOR = '2019-10-01T00:00:00.000Z';
 /** Up to the same day, also for channels without a floor of their own. */
 const CONFIG: Config = { ...FOREVER, defaults: { ...FOREVER.defaults, retention_days: 106 } };
 
