@@ -99,7 +99,7 @@ async function hold<T>(
     void cancelRunning(pool, client);
   };
   signal?.addEventListener('abort', abandon, { once: true });
-  const connection = connectionOf(client);
+  const connection = connectionOf(client, signal);
   try {
     await requireVersion(connection);
     const limit =
@@ -114,6 +114,8 @@ async function hold<T>(
     else if (statementTimeoutMs !== undefined) await connection.exec('RESET statement_timeout');
     return result;
   } catch (error) {
+    // What was broken off is rolled back with its connection.
+    isBroken ||= signal?.aborted === true;
     if (!isBroken && BEGIN[mode])
       await connection.exec('ROLLBACK').catch(() => {
         isBroken = true;
@@ -149,8 +151,10 @@ async function requireVersion(connection: Connection & { owner: object }): Promi
   checked.add(connection.owner);
 }
 
-function connectionOf(client: pg.PoolClient): Connection & { owner: object } {
+function connectionOf(client: pg.PoolClient, signal?: AbortSignal): Connection & { owner: object } {
   const explained = async <T>(action: () => Promise<T>): Promise<T> => {
+    // It may have come while there was nothing to break off: before the connection, between two statements.
+    signal?.throwIfAborted();
     try {
       return await action();
     } catch (error) {
