@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { FLAG } from '../database/tables.ts';
 import { FAILED, HAS_MEDIA } from './message-source.ts';
-import type { Condition } from './page.ts';
+import { all, type Condition, type TimeRange, within } from './page.ts';
 
 export interface MessageFilter {
   /** Numbers of `messages.type`; all when left out. */
@@ -52,4 +52,9 @@ function hasBadge(badge: string): Condition {
 
 export function containsWords(words: string): Condition {
   return sql`to_tsvector('simple', m.text) @@ websearch_to_tsquery('simple', ${words})`;
+}
+
+/** All messages of a question without its order, for counting. */
+export function everyMatch(filter: MessageFilter, range: TimeRange): Condition {
+  return sql`SELECT 1 FROM messages m WHERE ${all([...filterConditions(filter), ...within(range, undefined, 'newest', 'm')])}`;
 }

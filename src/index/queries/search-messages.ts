@@ -19,6 +19,8 @@ export interface SearchQuery {
   range: { sinceMs: number; untilMs: number };
   order: Order;
   after?: Position | undefined;
+  /** Messages to pass over first. */
+  offset?: number;
   limit: number;
 }
 
@@ -79,25 +81,25 @@ async function walk<Row extends { ts: Date; key: string }>(
   look: Look<Row>,
 ): Promise<Found<Row>> {
   const startedMs = performance.now();
-  const { order, limit } = query;
+  const { order, offset = 0, limit } = query;
   const span = await spanOfData(session, query);
   if (!span) return { rows: [], next: undefined, estimate: 0 };
   const estimate = await estimateRows(session, matching(query, span));
-  const wanted = limit + 1;
+  const wanted = offset + limit + 1;
   const rows: Row[] = [];
+  const pageOf = () => ({ rows: rows.slice(offset, offset + limit), estimate });
   let left = span;
   let widthMs = firstWidth(span, estimate, wanted);
   while (left.sinceMs < left.untilMs) {
     const window = cut(left, widthMs, order);
     rows.push(...(await look(matching(query, window), wanted - rows.length)));
-    if (rows.length >= wanted)
-      return { rows: rows.slice(0, limit), next: positionOf(rows[limit - 1]!), estimate };
+    if (rows.length >= wanted) return { ...pageOf(), next: positionOf(rows[offset + limit - 1]!) };
     left = order === 'newest' ? { ...left, untilMs: window.sinceMs } : { ...left, sinceMs: window.untilMs };
     widthMs *= GROWTH;
     if (performance.now() - startedMs > PATIENCE_MS && left.sinceMs < left.untilMs)
-      return { rows, next: edge(left, order), estimate };
+      return { ...pageOf(), next: edge(left, order) };
   }
-  return { rows, next: undefined, estimate };
+  return { ...pageOf(), next: undefined };
 }
 
 interface Span {
