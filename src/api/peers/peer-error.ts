@@ -37,6 +37,7 @@ export function answerPeerError(
   reply: FastifyReply,
 ): void {
   const { statusCode, message, retryAfterSeconds } = answerOf(log, thrown, request);
+  if (statusCode === 401) reply.header('www-authenticate', 'Bearer realm="chatlog"');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   void reply
     .code(statusCode)
@@ -56,10 +57,9 @@ function answerOf(log: Logger, thrown: unknown, request: FastifyRequest): PeerAn
   const { error, isOurs } = explainError(thrown);
   const about = { method: request.method, path: request.url.split('?', 1)[0], err: error.cause ?? error };
   if (isOurs) log.error(about, 'a request failed');
-  // These clients know no 401.
-  if (request.headers['x-api-key'] !== undefined || request.url.startsWith('/admin/')) {
-    if (error.statusCode === 401) return { statusCode: 403, message: 'A key of scope admin is needed' };
-  }
+  // The administrators' clients know no 401.
+  if (error.statusCode === 401 && request.url.startsWith('/admin/'))
+    return { statusCode: 403, message: 'A key of scope admin is needed' };
   if (error.code === 'invalid_parameters') return invalidParam(error.message);
   return error;
 }

@@ -6,6 +6,7 @@ import type { ApiApp, ApiContext } from '../api-context.ts';
 import { registerAdminChannelsRoute } from './admin-channels-route.ts';
 import { CAPABILITIES, registerListRoutes } from './list-routes.ts';
 import { registerLogRoutes } from './log-routes.ts';
+import { registerOptoutRoute } from './optout-route.ts';
 import { answerPeerError, notFound } from './peer-error.ts';
 import { registerStatsRoutes } from './stats-routes.ts';
 
@@ -51,6 +52,7 @@ function registerScope(scope: ApiApp, context: ApiContext, random: () => number)
   registerListRoutes(scope, context);
   registerStatsRoutes(scope, context);
   registerLogRoutes(scope, context, random);
+  registerOptoutRoute(scope, context);
   registerAdminChannelsRoute(scope, context);
   for (const path of ['/channel/*', '/channelid/*'])
     scope.get(

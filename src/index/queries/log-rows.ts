@@ -6,7 +6,18 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database, SessionOptions } from '../database/database.ts';
 import { STORED_COLUMNS, STORED_JOINS, type StoredRow } from '../stored-row.ts';
-import { all, type Condition, ids, type Order, orderBy, type Position, within } from './page.ts';
+import {
+  all,
+  along,
+  type Condition,
+  ids,
+  type Order,
+  orderAlong,
+  orderBy,
+  type Position,
+  type Prefix,
+  within,
+} from './page.ts';
 
 export interface LogRowsQuery {
   /** Not empty; several where a channel was renamed. */
@@ -56,18 +67,12 @@ export function logPage(query: LogRowsQuery, pageRows: number): RawBuilder<Store
 
 /** From each channel a page, merged. */
 function written(query: LogRowsQuery, rows: number): Condition {
-  const { channelIds, order, after } = query;
-  const [only, ...others] = channelIds;
-  const select = (channel: Condition) => {
-    const conditions = [
-      sql`m.channel_id = ${channel}`,
-      ...filters(query),
-      ...within(range(query), after, order, 'm'),
-    ];
-    return sql`SELECT m.* FROM messages m WHERE ${all(conditions)} ${orderBy(order, 'm')} LIMIT ${rows}`;
-  };
-  if (others.length === 0) return select(sql`${only}::int`);
-  return sql`SELECT m.* FROM unnest(${ids(channelIds)}) AS c (id) CROSS JOIN LATERAL (${select(sql`c.id`)}) m
+  const { channelIds, userId, order, after } = query;
+  const channel = ['channel_id', sql`c.id`] as const;
+  const prefix: Prefix = userId === undefined ? [channel] : [['user_id', sql`${userId}::int`], channel];
+  const conditions = [...along(prefix, range(query), after, order, 'm'), ...filters(query)];
+  const each = sql`SELECT m.* FROM messages m WHERE ${all(conditions)} ${orderAlong(prefix, order, 'm')} LIMIT ${rows}`;
+  return sql`SELECT m.* FROM unnest(${ids(channelIds)}) AS c (id) CROSS JOIN LATERAL (${each}) m
     ${orderBy(order, 'm')} LIMIT ${rows}`;
 }
 
@@ -79,7 +84,7 @@ function ofUser(query: LogRowsQuery, userId: number, rows: number): Condition {
   const actions = [
     sql`a.target_user_id = ${userId}`,
     sql`a.channel_id = ANY (${ids(channelIds)})`,
-    ...filters({ ...query, userId: undefined }),
+    ...filters(query),
     ...within(range(query), after, order, 'a'),
     ...within(range(query), undefined, order, 'm'),
   ];
@@ -91,13 +96,8 @@ function ofUser(query: LogRowsQuery, userId: number, rows: number): Condition {
   ) m ${orderBy(order, 'm')} LIMIT ${rows}`;
 }
 
-function filters({
-  userId,
-  types,
-  contains,
-}: Pick<LogRowsQuery, 'types' | 'contains'> & { userId?: number | undefined }): Condition[] {
+function filters({ types, contains }: LogRowsQuery): Condition[] {
   const conditions: Condition[] = [];
-  if (userId !== undefined) conditions.push(sql`m.user_id = ${userId}`);
   if (types) conditions.push(sql`m.type = ANY (${[...types]}::smallint[])`);
   if (contains !== undefined) conditions.push(sql`strpos(lower(m.text), lower(${contains})) > 0`);
   return conditions;
