@@ -56,32 +56,33 @@ export interface SplitLine {
 
 type Members = Record<string, unknown>;
 
+/** Says of a member, or of the tag, whether its column gives this value back. */
+export type IsInColumn = (member: string, value: unknown) => boolean;
+
 /** Undefined where the line is too odd to be split. */
-export function splitLine(event: Members, columns: ReadonlySet<string>): SplitLine | undefined {
+export function splitLine(event: Members, isInColumn: IsInColumn): SplitLine | undefined {
   const rest: unknown[] = [];
   let template = '';
   for (const member in event) {
     const value = event[member];
     template += template === '' ? '{' : ',';
     template += quoted(member);
-    if (columns.has(member)) template += '0';
-    else if (member === 'tags' && isObject(value)) template += splitTags(value, columns, rest);
+    if (member !== THREAD_TAG && isInColumn(member, value)) template += '0';
+    else if (member === 'tags' && isObject(value)) template += splitTags(value, isInColumn, rest);
     else template += SHARED_MEMBERS.has(member) ? sharedOr(value, rest) : volatile(value, rest);
   }
-  if (template.length > TEMPLATE_CHARS_MAX) return undefined;
-  return {
-    template: `${template === '' ? '{' : template}}`,
-    rest: rest.length === 0 ? undefined : JSON.stringify(rest),
-  };
+  const usable = usableTemplate(`${template}}`);
+  if (usable === undefined) return undefined;
+  return { template: usable, rest: rest.length === 0 ? undefined : JSON.stringify(rest) };
 }
 
-function splitTags(tags: Members, columns: ReadonlySet<string>, rest: unknown[]): string {
+function splitTags(tags: Members, isInColumn: IsInColumn, rest: unknown[]): string {
   let template = '{';
   for (const tag in tags) {
     const value = tags[tag];
     if (template.length > 1) template += ',';
     template += quoted(tag);
-    if (tag === THREAD_TAG && columns.has(tag)) template += '0';
+    if (tag === THREAD_TAG && isInColumn(tag, value)) template += '0';
     else template += value === '' || SHARED_TAGS.has(tag) ? sharedOr(value, rest) : volatile(value, rest);
   }
   return `${template}}`;
@@ -120,9 +121,19 @@ function quoted(name: string): string {
   return text;
 }
 
-/** Whether `json` with `::jsonb` on it takes the template, and an object with these keys is what it says. */
-export function isUsableTemplate(template: string): boolean {
-  return !/\\u0000|\\ud[89a-f]|"__proto__":/.test(template);
+const usableTemplates = new Map<string, string>();
+const USABLE_MAX = 2_000;
+
+/** The template, as one and the same text for all lines that have it; undefined where no template is made of it. */
+function usableTemplate(template: string): string | undefined {
+  const known = usableTemplates.get(template);
+  if (known !== undefined) return known;
+  // `jsonb` refuses the first two; an object with the third as a key is not what it says.
+  if (template.length > TEMPLATE_CHARS_MAX || /\\u0000|\\ud[89a-f]|"__proto__":/.test(template))
+    return undefined;
+  if (usableTemplates.size >= USABLE_MAX) usableTemplates.clear();
+  usableTemplates.set(template, template);
+  return template;
 }
 
 /** The line's members again. `column` gives what stands in columns. */

@@ -9,7 +9,7 @@ import { userKeyOf } from '../privacy/privacy-gate.ts';
 import { databaseText, plainText } from './database-text.ts';
 import type { IdenticalLines } from './identical-lines.ts';
 import { commandOf, flagsOf, mediaOf } from './line-fields.ts';
-import { type ColumnMember, isUsableTemplate, joinLine, splitLine, THREAD_TAG } from './line-template.ts';
+import { type ColumnMember, type IsInColumn, joinLine, splitLine, THREAD_TAG } from './line-template.ts';
 import { isUuid, lineKey, messageKey } from './message-key.ts';
 import type { StoredRow } from './stored-row.ts';
 
@@ -60,7 +60,7 @@ export function indexLine(line: Buffer, repeats: IdenticalLines): IndexedLine | 
   if (typeof event === 'string') return { rejected: event };
   const timeMs = Date.parse(event.timestamp);
   if (Number.isNaN(timeMs)) return { rejected: 'its timestamp is none' };
-  return { ...read(event, timeMs, text), key: keyOf(event, line, text, repeats) };
+  return read(event, timeMs, text, keyOf(event, line, text, repeats));
 }
 
 /** The event, or what is wrong. */
@@ -99,33 +99,38 @@ function keyOf(event: ChatEvent, line: Buffer, text: string, repeats: IdenticalL
   return messageKey(event.platform, identity);
 }
 
-function read(event: ChatEvent, timeMs: number, line: string): Omit<IndexedLine, 'key'> {
-  const { platform, channel, username, user_id, message } = event;
+function read(event: ChatEvent, timeMs: number, line: string, key: string): IndexedLine {
+  const { platform, channel, username, user_id, message, reply_to } = event;
   const type = event.type ?? 'message';
   const receivedMs = receivedAfterMs(event.received_at, timeMs);
-  const thread = typeof event.tags === 'object' ? event.tags?.[THREAD_TAG] : undefined;
-  const split =
-    JSON.stringify(event) === line ? splitLine(event as never, columnsOf(event, timeMs)) : undefined;
-  const isSplit = split !== undefined && isUsableTemplate(split.template);
+  const thread = threadOf(event);
+  // What is written otherwise than we write it does not come back out of its members.
+  const isOurs = JSON.stringify(event) === line;
+  const split = isOurs ? splitLine(event as never, columnsOf(event, timeMs, receivedMs)) : undefined;
   return {
     event,
     timeMs,
+    key,
     type,
     platform: databaseText(platform),
     channel: databaseText(channel),
     userKey: user_id === '' && username === '' ? undefined : databaseText(userKeyOf(user_id, username)),
     login: username === '' ? undefined : databaseText(username),
     displayName: username !== '' && isDisplayName(event.display_name) ? databaseText(event.display_name) : '',
-    template: isSplit ? split.template : undefined,
-    rest: isSplit ? split.rest : line,
+    template: split?.template,
+    rest: split ? split.rest : line,
     receivedMs,
     flags: flagsOf(event),
     text: databaseText(message.length > TEXT_CHARS_MAX ? message.slice(0, TEXT_CHARS_MAX) : message),
-    replyKey: textOf(event.reply_to) && messageKey(platform, event.reply_to!),
-    threadKey: textOf(thread) && messageKey(platform, thread as string),
+    replyKey: textOf(reply_to) === undefined ? undefined : messageKey(platform, reply_to!),
+    threadKey: thread === undefined ? undefined : messageKey(platform, thread),
     command: type === 'message' ? commandOf(event) : undefined,
     media: mediaOf(event),
   };
+}
+
+function threadOf({ tags }: ChatEvent): string | undefined {
+  return typeof tags === 'object' && tags !== null ? textOf(tags[THREAD_TAG]) : undefined;
 }
 
 function textOf(value: unknown): string | undefined {
@@ -141,23 +146,32 @@ function receivedAfterMs(receivedAt: unknown, timeMs: number): number | undefine
   return Math.abs(ms) <= INT4_MAX ? ms : undefined;
 }
 
-/** The members whose columns give them back as they are. */
-function columnsOf(event: ChatEvent, timeMs: number): Set<ColumnMember> {
-  const columns = new Set<ColumnMember>(['channel', 'platform']);
-  if (formatTimestamp(timeMs) === event.timestamp) columns.add('timestamp');
-  if (event.message.length <= TEXT_CHARS_MAX) columns.add('message');
-  if (event.user_id !== '') columns.add('user_id');
-  if (event.username !== '') {
-    columns.add('username');
-    if (isDisplayName(event.display_name)) columns.add('display_name');
-  }
-  if (isUuid(event.id)) columns.add('id');
-  if (isUuid(event.reply_to)) columns.add('reply_to');
-  if (typeof event.tags === 'object' && isUuid(event.tags?.[THREAD_TAG])) columns.add(THREAD_TAG);
-  const receivedMs = receivedAfterMs(event.received_at, timeMs);
-  if (receivedMs !== undefined && formatTimestamp(timeMs + receivedMs) === event.received_at)
-    columns.add('received_at');
-  return columns;
+/** Which members' columns give them back as they are. */
+function columnsOf(event: ChatEvent, timeMs: number, receivedMs: number | undefined): IsInColumn {
+  return (member, value) => {
+    switch (member) {
+      case 'channel':
+      case 'platform':
+        return true;
+      case 'timestamp':
+        return value === formatTimestamp(timeMs);
+      case 'received_at':
+        return receivedMs !== undefined && value === formatTimestamp(timeMs + receivedMs);
+      case 'message':
+        return event.message.length <= TEXT_CHARS_MAX;
+      case 'user_id':
+      case 'username':
+        return value !== '';
+      case 'display_name':
+        return event.username !== '' && isDisplayName(value);
+      case 'id':
+      case 'reply_to':
+      case THREAD_TAG:
+        return isUuid(value);
+      default:
+        return false;
+    }
+  };
 }
 
 /** The line's event, its members in the line's order. */
