@@ -2,7 +2,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Scope } from './api/api-context.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
+import type { ForgetOptions } from './cli/forget.ts';
 import type { IndexOptions } from './cli/index-segments.ts';
+import type { OptoutOptions } from './cli/optout.ts';
 import { packageInfo } from './cli/package-info.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { exitProcess } from './lib/exit-process.ts';
@@ -57,6 +59,8 @@ ${EXIT_HELP}`,
   addChannels(program, terminal, finish);
   addStatus(program, terminal, finish);
   addIndex(program, terminal, finish);
+  addForget(program, terminal, finish);
+  addOptout(program, terminal, finish);
   addTokens(program, terminal, finish);
   addMaintain(program, terminal, finish);
   addApi(program, terminal, finish);
@@ -262,6 +266,78 @@ function addMaintain(program: Command, terminal: Terminal, finish: Finish): void
     .action(async (options: { config: string; dryRun: boolean; retry: boolean; json?: boolean }) => {
       const { maintainCommand } = await import('./cli/maintain.ts');
       finish(await maintainCommand(options, terminal));
+    });
+}
+
+function addForget(program: Command, terminal: Terminal, finish: Finish): void {
+  subcommand(
+    program,
+    'forget',
+    'Remove a person from everything that was recorded: index, local files, objects, exports. It cannot be undone.',
+    `  chatlog forget --user somebody --dry-run
+  chatlog forget --user somebody
+  chatlog forget --user id:12345 --opt-out --json
+  chatlog forget --user nick --platform irc-libera`,
+  )
+    .requiredOption('--user <id|name>', 'who; "id:12345" where an id could be taken for a name')
+    .option('-p, --platform <name>', 'twitch, or irc-<network>', 'twitch')
+    .option('--dry-run', 'change nothing; say what would change')
+    .option('--opt-out', 'nor record them from now on')
+    .option('--json', 'print JSON')
+    .action(async (options: ForgetOptions) => {
+      const { forgetCommand } = await import('./cli/forget.ts');
+      finish(await forgetCommand(options, terminal));
+    });
+}
+
+function addOptout(program: Command, terminal: Terminal, finish: Finish): void {
+  const optout = program
+    .command('optout')
+    .description('Users and channels that are neither recorded nor served.')
+    .showHelpAfterError('(see "chatlog optout --help")')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  chatlog optout add --user somebody
+  chatlog optout add --channel xqc
+  chatlog optout list
+${EXIT_HELP}`,
+    );
+  const load = () => import('./cli/optout.ts');
+  const set = (name: string, isOut: boolean, description: string) =>
+    subcommand(
+      optout,
+      name,
+      description,
+      `  chatlog optout ${name} --user somebody
+  chatlog optout ${name} --user id:12345
+  chatlog optout ${name} --channel "#linux" --platform irc-libera`,
+    )
+      .option('--user <id|name>', 'a user; "id:12345" where an id could be taken for a name')
+      .option('--channel <name>', 'a channel')
+      .option('-p, --platform <name>', 'twitch, or irc-<network>', 'twitch')
+      .option('--json', 'print JSON')
+      .action(async (options: OptoutOptions) => {
+        finish(await (await load()).setOptoutCommand(isOut, options, terminal));
+      });
+  set(
+    'add',
+    true,
+    'Neither record nor serve a user or a channel from now on. What there is stays: see "chatlog forget".',
+  );
+  set('remove', false, 'Record and serve a user or a channel again.');
+  subcommand(
+    optout,
+    'list',
+    'List who is opted out. Of users nothing but a digest is kept.',
+    '  chatlog optout list --json',
+  )
+    .option('--json', 'print JSON')
+    .action(async (options: { config: string; json?: boolean }) => {
+      finish(await (await load()).listOptoutsCommand(options, terminal));
     });
 }
 

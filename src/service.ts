@@ -34,7 +34,9 @@ import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
 import { onSignals } from './lib/on-signals.ts';
 import { textRedactor } from './lib/redact.ts';
-import { OPEN_GATE } from './privacy/privacy-gate.ts';
+import { Forgetter } from './privacy/forget/forgetter.ts';
+import { openDecisions } from './privacy/open-decisions.ts';
+import { PrivacyDesk } from './privacy/privacy-desk.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities, recallIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -121,6 +123,25 @@ export async function runService(options: ServiceOptions): Promise<number> {
     mayDelete: (file) => coverage.hasPassed(file),
   });
   const recovery = { spool, log, onSealed: () => uploader.nudge() };
+  let current = loaded;
+  const privacyParts = {
+    ...{ spool, store, log, now: clock.now, config: () => current.config },
+    database: hasIndex ? database : undefined,
+  };
+  const forgetter = new Forgetter({
+    ...privacyParts,
+    keepers: {
+      seal: (files) => recorder.seal(files),
+      inHand: (file, work) => uploader.inHand(file, work),
+    },
+  });
+  const decisions = await openDecisions({
+    ...privacyParts,
+    dataDir: config.data_dir,
+    onDecision: (decision) => forgetter.add(decision),
+  });
+  await forgetter.resume(decisions.all());
+  const privacyDesk = new PrivacyDesk({ ...privacyParts, decisions, forgetter });
   const recorder = new Recorder({
     channel,
     spool,
@@ -129,6 +150,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
     clock,
     fs: systemFileSystem,
     log,
+    privacy: decisions.gate,
+    onCommand: (event) => privacyDesk.onCommand(event),
     onSealed: () => uploader.nudge(),
     onBroken: (file, goodBytes) => void recoverSegment(file, goodBytes, recovery),
   });
@@ -147,8 +170,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const connectors = await (options.createConnectors ?? createConnectors)(config, contextFor);
   setChannels(connectors, config, log);
 
-  let current = loaded;
-  const privacy = OPEN_GATE;
+  const privacy = decisions.gate;
   const shared = { config: () => current.config, store, database, privacy, log, now: clock.now };
   const index = hasIndex
     ? (await import('./index/index-role.ts')).startIndexRole({ ...shared, spool })
@@ -259,6 +281,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
             return loadApi({
               ...shared,
               recorder: recorderControl,
+              privacyDesk,
               index: index?.jobs,
               maintenance: retention,
               localToken,
@@ -280,7 +303,11 @@ export async function runService(options: ServiceOptions): Promise<number> {
   );
   const indexing = index?.run(stopSources.signal);
   const maintaining = retention?.run(stopSources.signal);
-  void recoverSegments(leftovers, recovery, stopSources.signal);
+  const deciding = decisions.run(stopSources.signal);
+  // What is being recovered nobody else may touch.
+  const forgetting = recoverSegments(leftovers, recovery, stopSources.signal).then(() =>
+    forgetter.run(stopSources.signal),
+  );
   const watchdog = setInterval(() => {
     const { sinceCommitMs, diskTrouble } = recorder.status();
     if (diskTrouble === undefined && sinceCommitMs > RECORDER_STALL_MS)
@@ -309,7 +336,10 @@ export async function runService(options: ServiceOptions): Promise<number> {
   stopRecorder.abort();
   await recording;
   await coverage.save();
-  await atMost(STOP_PART_MS, Promise.allSettled([uploading, serving, checkpointing, indexing, maintaining]));
+  await atMost(
+    STOP_PART_MS,
+    Promise.allSettled([uploading, serving, checkpointing, indexing, deciding, forgetting, maintaining]),
+  );
   await atMost(STOP_PART_MS, Promise.allSettled([database[Symbol.asyncDispose]()]));
   store.close();
   metrics.close();

@@ -12,6 +12,7 @@ import type { Database } from '../index/database/database.ts';
 import type { IndexJobs } from '../index/index-job.ts';
 import type { MaintenanceControl } from '../index/retention/retention-role.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { PrivacyDesk } from '../privacy/privacy-desk.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
@@ -42,6 +43,8 @@ export interface ApiContext {
   readonly index?: IndexControl | undefined;
   /** Undefined where this process does not maintain the index. */
   readonly maintenance?: MaintenanceControl | undefined;
+  /** Undefined where this process does not record: wishes about privacy are taken where they can be carried out. */
+  readonly privacyDesk?: PrivacyDesk | undefined;
   /** What the commands on this machine are let in with, as admin (`state/run.json`). */
   readonly localToken?: string;
 }

@@ -11,7 +11,8 @@ import { systemClock } from '../lib/clock.ts';
 import type { AppLogger } from '../lib/create-logger.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import { onSignals } from '../lib/on-signals.ts';
-import { OPEN_GATE } from '../privacy/privacy-gate.ts';
+import { DecisionLog } from '../privacy/decision-log.ts';
+import { decisionArchive, decisionTable } from '../privacy/decision-places.ts';
 import { createObjectStore } from '../storage/create-object-store.ts';
 import { type HealthReport, serveHttp } from './http-server.ts';
 import { loadApi } from './load-api.ts';
@@ -86,14 +87,22 @@ export async function runApi({ configFile, loaded, log, version }: ApiRoleOption
     ready: problem === undefined,
     components: { database: { ok: problem === undefined, detail: problem ?? database.name } },
   });
-  const context = { config: () => current.config, store, database, privacy: OPEN_GATE, log, now };
+  const decisions = new DecisionLog({ places: [decisionTable(database), decisionArchive(store)], log, now });
+  const context = { config: () => current.config, store, database, privacy: decisions.gate, log, now };
+  const deciding = decisions.run(stop.signal);
+  /** Nothing is served before it is known what must not be. */
+  const load = async () => {
+    if (!decisions.isKnown)
+      await decisions.sync(AbortSignal.any([stop.signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]));
+    if (!decisions.isKnown)
+      throw new ChatlogError('database_unavailable', 'neither index nor archive can be reached');
+    return loadApi({ ...context, recorder: undefined });
+  };
   const { host, port } = config.http;
   const onListening = (url: string) => log.info({ url, database: database.name }, `listening on ${url}`);
-  await serveHttp(
-    { host, port, health, log, onListening, loadApi: () => loadApi({ ...context, recorder: undefined }) },
-    stop.signal,
-  );
+  await serveHttp({ host, port, health, log, onListening, loadApi: load }, stop.signal);
   clearInterval(checking);
+  await deciding;
   store.close();
   removeSignals();
   log.info({}, 'stopped');

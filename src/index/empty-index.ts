@@ -41,6 +41,7 @@ export async function emptyIndex(database: Database, signal?: AbortSignal): Prom
           AND NOT EXISTS (SELECT FROM retention_floors k WHERE k.channel_id = c.id)
           AND NOT EXISTS (SELECT FROM hourly_stats k WHERE k.channel_id = c.id)
           AND NOT EXISTS (SELECT FROM daily_stats k WHERE k.channel_id = c.id);
+        UPDATE decisions SET applied_at = NULL;
         UPDATE index_meta SET value = (value::bigint + 1)::text WHERE name = 'epoch'`);
       await beginGeneration(session);
     },

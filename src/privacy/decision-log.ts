@@ -31,6 +31,7 @@ export class DecisionLog {
   readonly #gate = new DecisionGate();
   #wake = Promise.withResolvers<void>();
   #isLoaded = false;
+  #isKnown = false;
 
   constructor(options: DecisionLogOptions) {
     this.#options = options;
@@ -38,6 +39,11 @@ export class DecisionLog {
 
   get gate(): PrivacyGate {
     return this.#gate;
+  }
+
+  /** Whether any place has told what it knows since this process began: until then there may be wishes nobody here heard of. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** In the order in which they were made. */
@@ -74,6 +80,7 @@ export class DecisionLog {
         async () => void reached.set(place, await this.#learn(place, signal)),
       );
     }
+    this.#isKnown ||= reached.size > 0;
     let isComplete = reached.size === this.#options.places.length;
     for (const [place, known] of reached) {
       isComplete = (await this.#trying(place, signal, () => this.#teach(place, known, signal))) && isComplete;

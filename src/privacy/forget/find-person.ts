@@ -22,7 +22,8 @@ export interface FoundPerson {
 }
 
 export interface FindPersonOptions {
-  store: ObjectStore;
+  /** What is left out is not looked through. */
+  store: ObjectStore | undefined;
   spool: Spool | undefined;
   database: Database | undefined;
   signal: AbortSignal;
@@ -129,6 +130,7 @@ async function* sources(
         yield readable(fileLines(spool!.path(directory, file), signal), signal);
     }
   }
+  if (!store) return;
   for await (const { key } of listSegments(store, { platform }, signal))
     yield readable(readSegment(store, key, signal), signal);
 }

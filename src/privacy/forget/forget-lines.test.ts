@@ -75,7 +75,8 @@ async function bench() {
         { kind: 'forget', platform: 'twitch', user, by: 'test' },
         startMs + 3_600_000,
       );
-      forgetter.add(decision, needles);
+      if (needles) forgetter.hint(user, needles);
+      forgetter.add(decision);
       await forgetter.carryOutAll(never);
       return forgetter.progress(decision.id)!.report;
     },

@@ -24,6 +24,14 @@ export async function applyToRows(
   });
 }
 
+/** Removes one message, also where no file holds it any more. */
+export async function purgeMessageRow(database: Database, key: string, signal?: AbortSignal): Promise<void> {
+  await underLoadLock(database, signal, async (session) => {
+    await gather(session, 'm.key = k.key', 'unnest($1::uuid[]) AS k(key)', [[key]]);
+    await removeGathered(session);
+  });
+}
+
 const GIVEN_KEYS = 'unnest($1::uuid[], $2::text[]::timestamptz[]) AS k(key, ts)';
 const MESSAGE = typeNumber('message');
 const MODERATION = (['delete', 'ban', 'timeout', 'unban', 'untimeout', 'clear'] as const)

@@ -15,13 +15,12 @@ import { makeDirectory } from '../../lib/make-directory.ts';
 import { writeFileAtomic } from '../../lib/write-file-atomic.ts';
 import type { Spool } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { Decision } from '../decision.ts';
-import { exportPrefixes, forgetExports } from './forget-exports.ts';
+import type { Decision, PersonDigests } from '../decision.ts';
 import { forgetFiles, type SpoolKeepers } from './forget-files.ts';
 import { forgetObjects } from './forget-objects.ts';
 import { forgetPersonRows } from './forget-person-rows.ts';
 import { addLines, addObject, emptyReport, type ForgetReport } from './forget-report.ts';
-import { applyToRows } from './forget-rows.ts';
+import { applyToRows, purgeMessageRow } from './forget-rows.ts';
 import { allJudges, type ForgettingDecision, type LineJudge, lineJudge } from './line-judge.ts';
 import { applyDeletions } from './mark-deleted.ts';
 import type { Rewritten } from './rewrite-lines.ts';
@@ -60,6 +59,9 @@ const IDLE_MS = 30_000;
 export class Forgetter {
   readonly #options: ForgetterOptions;
   readonly #tasks = new Map<string, Task>();
+  readonly #needles = new Map<string, readonly string[]>();
+  /** Whether any message was ever marked as deleted. */
+  #marksDeleted = false;
   #wake = Promise.withResolvers<void>();
 
   constructor(options: ForgetterOptions) {
@@ -72,12 +74,18 @@ export class Forgetter {
     for (const decision of decisions) if (!marks.has(`${decision.id}.done`)) this.add(decision);
   }
 
-  /** To be carried out soon. @param needles see {@link lineJudge} */
-  add(decision: Decision, needles?: readonly string[]): void {
+  /** Id and names, in clear, of somebody about whom a decision is about to be made; see {@link lineJudge}. */
+  hint(user: PersonDigests, needles: readonly string[]): void {
+    this.#needles.set(user.hash, needles);
+  }
+
+  /** To be carried out soon. */
+  add(decision: Decision): void {
+    if (decision.kind === 'delete_message') this.#marksDeleted = true;
     if (decision.kind !== 'forget' && decision.kind !== 'purge_message') return;
-    const known = this.#tasks.get(decision.id);
-    if (known) known.needles ??= needles;
-    else this.#tasks.set(decision.id, { decision, needles, progress: emptyProgress() });
+    if (this.#tasks.has(decision.id)) return;
+    const needles = decision.kind === 'forget' ? this.#needles.get(decision.user.hash) : undefined;
+    this.#tasks.set(decision.id, { decision, needles, progress: emptyProgress() });
     this.#wake.resolve();
   }
 
@@ -93,7 +101,7 @@ export class Forgetter {
       this.#wake = Promise.withResolvers<void>();
       try {
         await this.carryOutAll(signal);
-        if (database) await applyDeletions(database, signal);
+        if (database && this.#marksDeleted) await applyDeletions(database, signal);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -122,6 +130,7 @@ export class Forgetter {
       for (const { decision, progress } of batch) {
         await writeFileAtomic(join(this.#directory, `${decision.id}.done`), '');
         Object.assign(progress, { state: 'done', phase: undefined, error: undefined });
+        if (decision.kind === 'forget') this.#needles.delete(decision.user.hash);
       }
     }
     this.#forgetOld();
@@ -146,7 +155,10 @@ export class Forgetter {
     this.#enter(batch, 'index');
     if (!database) return;
     for (const { decision, progress } of batch) {
-      if (decision.kind !== 'forget') continue;
+      if (decision.kind === 'purge_message') {
+        await purgeMessageRow(database, decision.message.key, signal);
+        continue;
+      }
       const { platform, user, timestamp } = decision;
       const { messages } = await forgetPersonRows(database, platform, user, Date.parse(timestamp), signal);
       progress.report.rows += messages;
@@ -174,6 +186,8 @@ export class Forgetter {
     const fromMs = earliestMs(tasks.map(({ decision }) => decision));
     await forgetObjects({ ...common, onRewritten, ...(fromMs !== undefined && { fromMs }) });
     this.#enter(tasks, 'exports');
+    // With what reads and writes Parquet.
+    const { exportPrefixes, forgetExports } = await import('./forget-exports.ts');
     await forgetExports({ ...common, prefixes: exportPrefixes(config()) });
   }
 
