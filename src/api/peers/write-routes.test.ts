@@ -29,7 +29,7 @@ const recorder = {
 
 beforeAll(async () => {
   database = await openDatabase('PostgreSQL 15');
-  const other = ODD_LINES.action
+  const other = ODD_LINES.noPrefixUser
     .replace(' #xqcow', ' #forsen')
     .replace('room-id=71092938', 'room-id=22484632');
   await loadEvents(database, [ODD_LINES.action, other].map(twitchEvent), { config: FOREVER });
