@@ -61,6 +61,8 @@ export async function createApiApp(context: ApiContext): Promise<ApiApp> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
+    // Nothing of it waits for anything; a machine that is very busy is no reason to fail.
+    pluginTimeout: 0,
     routerOptions: { maxParamLength: PARAM_MAX, ignoreTrailingSlash: true },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

@@ -36,8 +36,13 @@ export function registerPeerRoutes(
     return lower === undefined ? undefined : reply.redirect(lower, 307);
   });
   app.register((scope, _options, done) => {
-    registerScope(scope, context, random);
-    done();
+    try {
+      registerScope(scope, context, random);
+      done();
+    } catch (error) {
+      // A route that is there twice: said to whoever waits until all are ready.
+      done(error as Error);
+    }
   });
 }
 

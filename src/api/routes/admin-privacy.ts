@@ -57,23 +57,6 @@ export function registerPrivacyRoutes(app: ApiApp, context: ApiContext): void {
   registerOptouts(app, context);
   registerForget(app, context);
   registerDeletion(app, context);
-  app.post(
-    '/optout',
-    {
-      config: { scope: 'public', ignoresUnknown: true },
-      schema: {
-        tags,
-        summary: 'A code with which somebody opts out',
-        description:
-          'Valid for 60 seconds. Whoever says `!<http.optout_name> optout CODE` in a recorded chat is recorded and served no more.',
-        response: { 200: z.string() },
-      },
-    },
-    async (_request, reply) => {
-      const code = explained(() => deskOf(context).issueCode());
-      return reply.header('cache-control', 'no-store').send(code);
-    },
-  );
 }
 
 function registerOptouts(app: ApiApp, context: ApiContext): void {
@@ -220,16 +203,7 @@ const STATUS: Readonly<Record<string, number>> = {
   person_unknown: 404,
   message_unknown: 404,
   person_ambiguous: 409,
-  optout_busy: 503,
 };
-
-function explained<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw explain(error);
-  }
-}
 
 function explainedAsync<T>(work: () => Promise<T>): Promise<T> {
   return work().catch((error: unknown) => {
