@@ -52,8 +52,11 @@ export class LoadTransaction {
   async #begin(): Promise<void> {
     await this.#session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
     // After the lock: what others removed shows only then.
-    const { rows } = await this.#session.query("SELECT value FROM index_meta WHERE name = 'epoch'");
-    const isKnown = this.#ids.begin(String(rows[0]?.value));
+    // A server that was started again, or another one, may have lost what was acknowledged.
+    const { rows } = await this.#session.query(
+      `SELECT value || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS epoch FROM index_meta WHERE name = 'epoch'`,
+    );
+    const isKnown = this.#ids.begin(String(rows[0]?.epoch));
     if (isKnown) return;
     this.#months.clear();
     for (const { month } of await listPartitions(this.#session)) this.#months.add(month);
@@ -149,7 +152,9 @@ export class LoadTransaction {
     });
     await this.#ids.learnUsers(this.#session, targets);
     const ids = await this.#ids.identify(this.#session, lines);
-    return lines.map((line, index) => ({ ...ids[index]!, line, removed: undefined }));
+    const rows = lines.map((line, index) => ({ ...ids[index]!, line, removed: undefined }));
+    // Indexes that begin or end with the time grow at one place, and stay half as large.
+    return rows.sort((a, b) => a.line.timeMs - b.line.timeMs);
   }
 }
 

@@ -180,7 +180,8 @@ CREATE TABLE gaps (
 );
 CREATE INDEX gaps_by_time ON gaps (ts);
 
--- Counts of lines; they stay when the messages go.
+-- Counts of lines; they stay when the messages go. Rows here and in user_days are updated with every batch of their hour or
+-- day: the room that is left in each page keeps that off their indexes.
 CREATE TABLE hourly_stats (
   channel_id  int NOT NULL,
   hour        timestamptz NOT NULL,
@@ -190,7 +191,7 @@ CREATE TABLE hourly_stats (
   others      bigint NOT NULL,
   chars       bigint NOT NULL,
   PRIMARY KEY (channel_id, hour)
-);
+) WITH (fillfactor = 80);
 CREATE INDEX hourly_stats_by_hour ON hourly_stats (hour);
 CREATE TABLE daily_stats (
   channel_id  int NOT NULL,
@@ -202,7 +203,7 @@ CREATE TABLE daily_stats (
   -- Different users with at least one message.
   users       int NOT NULL,
   PRIMARY KEY (channel_id, day)
-);
+) WITH (fillfactor = 80);
 CREATE INDEX daily_stats_by_day ON daily_stats (day);
 -- Who wrote how much, day by day and name by name; goes when the messages go.
 CREATE TABLE user_days (
@@ -215,7 +216,7 @@ CREATE TABLE user_days (
   first_ts   timestamptz NOT NULL,
   last_ts    timestamptz NOT NULL,
   PRIMARY KEY (channel_id, day, user_id, name_id)
-);
+) WITH (fillfactor = 60);
 -- A user's profile, statistics, names and list of months.
 CREATE INDEX user_days_by_user ON user_days (user_id, day);
 
