@@ -1,6 +1,7 @@
 /**
- * Tells one filling of the index from the next: a rebuild, or another database at the same address. Who remembers what it
- * loaded forgets it when this changes.
+ * Tells one filling of the index from the next: a rebuild, another database at the same address, or a server that was
+ * started again (it may have lost what it acknowledged, where synchronous_commit is off or a replica took over). Who
+ * remembers what was loaded forgets it when this changes.
  */
 import { randomUUID } from 'node:crypto';
 import type { Connection, Database } from './database/database.ts';
@@ -14,8 +15,11 @@ export async function readGeneration(database: Database): Promise<string> {
       NAME,
       randomUUID(),
     ]);
-    const { rows } = await session.query('SELECT value FROM index_meta WHERE name = $1', [NAME]);
-    return String(rows[0]?.value);
+    const { rows } = await session.query(
+      `SELECT value || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS generation FROM index_meta WHERE name = $1`,
+      [NAME],
+    );
+    return String(rows[0]?.generation);
   });
 }
 
