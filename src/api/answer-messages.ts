@@ -60,6 +60,12 @@ export const messagesAnswer = z.object({
       'There may be more behind `nextCursor`. A page can hold fewer than `limit` and still have more behind it, where little of what was looked through matched.',
     ),
   nextCursor: z.string().nullable(),
+  source: z
+    .enum(['archive', 'archive, index'])
+    .optional()
+    .describe(
+      'Where some of it was read from the archive, since it is older than the index: those messages do not say what was removed or edited later.',
+    ),
 });
 export type MessagesAnswer = z.infer<typeof messagesAnswer>;
 

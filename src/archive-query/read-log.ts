@@ -11,14 +11,9 @@ import { logRows } from '../index/queries/log-rows.ts';
 import type { StoredRow } from '../index/stored-row.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import { archiveOf } from './archive-of.ts';
-import type { ArchivedLine, ArchiveUser } from './archive-request.ts';
+import type { ArchivedLine } from './archive-request.ts';
+import type { LogReader } from './log-reader.ts';
 import { servedEvent } from './served-event.ts';
-
-/** Of a user that the index knows, `id`; what the archive knows them by, `archived`. */
-export interface LogReader {
-  id: number | undefined;
-  archived: ArchiveUser;
-}
 
 export interface LogQuery {
   /** `ids` is empty where the index has never seen it. */

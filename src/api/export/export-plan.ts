@@ -1,10 +1,9 @@
 /** What an export goes through: day by day, on each day channel by channel, so that each is in order of time. */
 import type { ArchiveUser } from '../../archive-query/archive-request.ts';
 import { indexBoundaryMs } from '../../archive-query/index-boundary.ts';
-import type { LogReader } from '../../archive-query/read-log.ts';
+import { findKnownUser, type LogReader, parseNamed, readerOf } from '../../archive-query/log-reader.ts';
 import type { Session } from '../../index/database/database.ts';
 import { allLogChannels, type LogChannel } from '../../index/queries/log-channels.ts';
-import { userById, userByLogin } from '../../index/queries/log-users.ts';
 import { dayOfText, startOfDay } from '../../index/retention/due-ranges.ts';
 import type { ApiContext } from '../api-context.ts';
 import { isChannelVisible } from '../visibility.ts';
@@ -52,16 +51,8 @@ function isAskedFor({ platform, name }: LogChannel, filter: ExportFilter): boole
 }
 
 async function userOf(session: Session, platform: string, text: string): Promise<LogReader> {
-  const id = /^id:(.+)$/s.exec(text)?.[1];
-  const known =
-    id === undefined ? await userByLogin(session, platform, text) : await userById(session, platform, id);
-  if (!known)
-    return {
-      id: undefined,
-      archived: id === undefined ? { id, logins: [text.toLowerCase()] } : { id, logins: [] },
-    };
-  const platformId = known.userKey.startsWith('~') ? undefined : known.userKey;
-  return { id: known.id, archived: { id: platformId, logins: known.logins } };
+  const named = parseNamed(text);
+  return readerOf(await findKnownUser(session, platform, named), named);
 }
 
 function isUserOptedOut({ privacy }: ApiContext, platform: string, { id, logins }: ArchiveUser): boolean {

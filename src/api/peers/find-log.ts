@@ -1,18 +1,12 @@
 /** Whose log is asked for: the channel and the person of a path, and whether they may be shown. */
-import type { LogReader } from '../../archive-query/read-log.ts';
+import { findKnownUser, type LogReader, type Named, readerOf } from '../../archive-query/log-reader.ts';
 import type { Session } from '../../index/database/database.ts';
 import { channelById, channelByName, type LogChannel } from '../../index/queries/log-channels.ts';
-import { type LogUser, userById, userByLogin } from '../../index/queries/log-users.ts';
+import type { LogUser } from '../../index/queries/log-users.ts';
 import { type PrivacyGate, userKeyOf } from '../../privacy/privacy-gate.ts';
 import { notFound, optedOut } from './peer-error.ts';
 
-export type Naming = 'name' | 'id';
-
-/** How a path names somebody. */
-export interface Named {
-  by: Naming;
-  text: string;
-}
+export type Naming = Named['by'];
 
 /**
  * A channel of that name that the index has never seen may still be in the archive: then without ids. Throws 403 where it
@@ -48,19 +42,8 @@ export async function findUser(
   platform: string,
   named: Named,
 ): Promise<FoundUser> {
-  const known =
-    named.by === 'id'
-      ? await userById(session, platform, named.text)
-      : await userByLogin(session, platform, named.text);
-  const keys = known ? [known.userKey] : named.by === 'id' ? [named.text] : [userKeyOf('', named.text)];
-  if (keys.some((key) => privacy.isUserOptedOut(platform, key))) throw optedOut('user');
-  if (!known) {
-    const archived =
-      named.by === 'id'
-        ? { id: named.text, logins: [] }
-        : { id: undefined, logins: [named.text.toLowerCase()] };
-    return { id: undefined, known, archived };
-  }
-  const id = known.userKey.startsWith('~') ? undefined : known.userKey;
-  return { id: known.id, known, archived: { id, logins: known.logins } };
+  const known = await findKnownUser(session, platform, named);
+  const key = known ? known.userKey : named.by === 'id' ? named.text : userKeyOf('', named.text);
+  if (privacy.isUserOptedOut(platform, key)) throw optedOut('user');
+  return { known, ...readerOf(known, named) };
 }

@@ -1,11 +1,12 @@
 /** What there is: channels, days with logs, names. */
 
+import type { Named } from '../../archive-query/log-reader.ts';
 import { allLogChannels, type LogChannel } from '../../index/queries/log-channels.ts';
 import { daysOfChannel, monthsOfUser } from '../../index/queries/log-days.ts';
 import { nameHistory, userByIdAnywhere } from '../../index/queries/log-users.ts';
 import { formatTimestamp } from '../../lib/timestamp.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import { findChannel, findUser, type Named } from './find-log.ts';
+import { findChannel, findUser } from './find-log.ts';
 import { lastValue, type Query } from './log-parameters.ts';
 import { invalidParam, notFound, optedOut } from './peer-error.ts';
 import { ask, pathPart, queryOf, setCaching } from './peer-request.ts';

@@ -2,8 +2,10 @@
  * Logs of channels and of people in channels: by day and month, by range, at random, by a word. Without a time a request is
  * redirected to the newest log.
  */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { indexBoundaryMs } from '../../archive-query/index-boundary.ts';
+import type { Named } from '../../archive-query/log-reader.ts';
 import { type LogQuery, logSources, readLog } from '../../archive-query/read-log.ts';
 import { servedEvent } from '../../archive-query/served-event.ts';
 import { storedEvent } from '../../index/message-row.ts';
@@ -11,7 +13,7 @@ import type { LogChannel } from '../../index/queries/log-channels.ts';
 import { daysOfChannel, monthsOfUser } from '../../index/queries/log-days.ts';
 import { randomRow } from '../../index/queries/random-row.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import { type FoundUser, findChannel, findUser, type Named } from './find-log.ts';
+import { type FoundUser, findChannel, findUser } from './find-log.ts';
 import {
   DAY_MS,
   type LogParameters,

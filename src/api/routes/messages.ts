@@ -7,6 +7,7 @@ import { answerMessages, MESSAGE_TYPES, messagesAnswer } from '../answer-message
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { notFound } from '../api-error.ts';
 import { isRowVisible } from '../api-message.ts';
+import { answerBeyondIndex } from '../beyond-index.ts';
 import { decodeCursor } from '../cursor.ts';
 import { describeMessage, messageDetail } from '../message-detail.ts';
 import {
@@ -93,7 +94,7 @@ export function registerMessageRoutes(app: ApiApp, context: ApiContext): void {
       url: '/api/messages',
       summary: 'Messages, newest first',
       description:
-        'Of a channel, a user, both, or everything. Pages are fetched with `cursor`; new lines that come meanwhile move nothing.',
+        'Of a channel, a user, both, or everything. Pages are fetched with `cursor`; new lines that come meanwhile move nothing. Of one channel the pages go on in the archive where the index ends.',
       querystring: messagesQuery,
       only: {},
     },
@@ -118,8 +119,8 @@ export function registerMessageRoutes(app: ApiApp, context: ApiContext): void {
       { config, schema: { tags, summary, description, querystring, response: { 200: messagesAnswer } } },
       async (request, reply) => {
         const question = { ...only, ...(request.query as z.output<typeof messagesQuery>) };
-        const answer = await readIndex(context, request, (session) =>
-          answerMessages(context, session, question),
+        const answer = await answerBeyondIndex(context, { request, reply }, question, (asked) =>
+          readIndex(context, request, (session) => answerMessages(context, session, asked)),
         );
         allowReuse(context, request, reply, endOf(question, context.now()));
         return answer;
