@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/load-config.ts';
 import type { MaintenanceOptions } from '../index/retention/maintain.ts';
 import { type MaintenanceReport, needsAttention } from '../index/retention/report.ts';
 import { createLogger } from '../lib/create-logger.ts';
+import { ChatlogError } from '../lib/errors.ts';
 import { escapeControl } from '../lib/escape-control.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { EXIT } from './exit-code.ts';
@@ -48,7 +49,7 @@ async function maintainHere(loaded: LoadedConfig, options: MaintenanceOptions): 
   const { createObjectStore } = await import('../storage/create-object-store.ts');
   const { Loader } = await import('../index/loader.ts');
   const { maintain } = await import('../index/retention/maintain.ts');
-  const { OPEN_GATE } = await import('../privacy/privacy-gate.ts');
+  const { openDecisions } = await import('../privacy/open-decisions.ts');
   const log = await createLogger({ level: 'error', format: config.log.format, secrets, fd: 2 });
   const store = createObjectStore(config, log);
   const stop = new AbortController();
@@ -57,10 +58,18 @@ async function maintainHere(loaded: LoadedConfig, options: MaintenanceOptions): 
     reload: () => {},
   });
   try {
-    return await withIndex(loaded, (database) => {
-      const loader = new Loader({ database, config: () => config, privacy: OPEN_GATE, log, now: Date.now });
+    return await withIndex(loaded, async (database) => {
+      const parts = { database, store, log, now: Date.now };
+      const decisions = await openDecisions({ ...parts, dataDir: config.data_dir });
+      // What pipelines write holds nobody who asked for that: it has to be known who did.
+      if (!options.dryRun && !(await decisions.sync(stop.signal)))
+        throw new ChatlogError('decisions_unknown', `cannot read in ${store.name} whom nothing may show`, {
+          hint: 'Try again when the storage answers: "chatlog check".',
+        });
+      const privacy = decisions.gate;
+      const loader = new Loader({ database, config: () => config, privacy, log, now: Date.now });
       const tools = {
-        ...{ database, store, log, fetch, privacy: OPEN_GATE, now: Date.now, random: Math.random },
+        ...{ ...parts, fetch, privacy, random: Math.random },
         scratch: join(config.data_dir, 'maintenance'),
         instance: config.instance,
         config: () => config,

@@ -1,6 +1,9 @@
 /** The rows of one UTC day of a channel in the order of time, page by page: memory stays flat, transactions short. */
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
+import { withhold } from '../../privacy/withhold.ts';
 import type { Session } from '../database/database.ts';
+import { databaseText } from '../database-text.ts';
+import { storedEvent } from '../message-row.ts';
 import { STORED_COLUMNS, STORED_JOINS, type StoredRow } from '../stored-row.ts';
 import { DAY_MS } from './due-ranges.ts';
 
@@ -16,7 +19,7 @@ export interface RowsOfDay {
 /** Runs a piece of work in some transaction of the primary: a replica may lag behind what is about to be deleted. */
 export type Ask = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
 
-/** Pages without the rows of those who opted out; none of them empty. */
+/** Pages of what may be shown to others: nothing of people who opted out or are to be forgotten. None of them is empty. */
 export async function* dayRows(
   ask: Ask,
   { channelId, dayMs, privacy, signal }: RowsOfDay,
@@ -26,7 +29,7 @@ export async function* dayRows(
     signal.throwIfAborted();
     const page = await ask((session) => readPage(session, channelId, dayMs, after));
     const last = page.at(-1);
-    const rows = privacy.isEmpty ? page : page.filter((row) => !isOptedOut(row, privacy));
+    const rows = privacy.isEmpty ? page : page.flatMap((row) => withheld(row, privacy));
     if (rows.length > 0) yield rows;
     if (last === undefined || page.length < PAGE_ROWS) return;
     after = last;
@@ -51,7 +54,10 @@ async function readPage(
   return rows as unknown as StoredRow[];
 }
 
-function isOptedOut({ platform, channel, user_key }: StoredRow, privacy: PrivacyGate): boolean {
-  if (privacy.isChannelOptedOut(platform, channel)) return true;
-  return user_key !== null && privacy.isUserOptedOut(platform, user_key);
+function withheld(row: StoredRow, privacy: PrivacyGate): StoredRow[] {
+  const verdict = withhold(storedEvent(row), row.ts.getTime(), privacy);
+  if (verdict === 'keep') return [row];
+  if (verdict === 'remove') return [];
+  const whole = { template_id: null, template: null, rest: JSON.stringify(verdict) };
+  return [{ ...row, ...whole, text: databaseText(verdict.message) }];
 }

@@ -254,6 +254,18 @@ describe('what may not go', () => {
   });
 });
 
+it('takes nothing by a clock that runs ahead', async () => {
+  await using database = await openDatabase('PostgreSQL 15');
+  await using world = await retentionWorld(database, {
+    nowMs: day(2),
+    config: { defaults: { retention_days: 30 } },
+  });
+  await world.record(dayOfChat('c', day(2), 4));
+  world.nowMs = Date.now() + 400 * DAY_MS;
+  await expect(maintain({}, world.tools, signal)).rejects.toMatchObject({ code: 'clock_ahead' });
+  expect(await count(database, 'messages')).toBe(4);
+});
+
 describe('one maintenance at a time', () => {
   it.each(['PGlite', 'PostgreSQL 15'] as const)(
     'refuses a second one over %s, and takes it up after the first',

@@ -9,6 +9,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Config } from '../../config/schema.ts';
 import { ChatlogError } from '../../lib/errors.ts';
+import type { Database } from '../database/database.ts';
 import { createPartitions, monthsAhead } from '../partitions.ts';
 import { findDueDays, type IndexedChannel, indexedChannels, raiseFloors } from './due-days.ts';
 import { DAY_MS, dayText } from './due-ranges.ts';
@@ -82,6 +83,7 @@ class Maintenance {
     const { dryRun, config } = this.#options;
     const { database, store, now } = this.#tools;
     const nowMs = now();
+    await requireClock(database, nowMs);
     if (!dryRun) await this.#prepare(nowMs);
     const channels = await database.transaction((session) => indexedChannels(session, config, nowMs));
     if (!dryRun) await raiseFloors(database, channels);
@@ -179,6 +181,18 @@ class Maintenance {
   get #lockTimeoutMs(): number {
     return this.#options.config.maintenance.lock_timeout_seconds * 1000;
   }
+}
+
+/** A clock that runs ahead would take what is not due, objects too. Two clocks seldom run ahead alike. */
+async function requireClock(database: Database, nowMs: number): Promise<void> {
+  const { rows } = await database.transaction((session) => session.query('SELECT now() AS now'));
+  const databaseMs = (rows[0]!.now as Date).getTime();
+  if (nowMs - databaseMs <= DAY_MS) return;
+  throw new ChatlogError(
+    'clock_ahead',
+    `the clock of this machine (${new Date(nowMs).toISOString()}) is more than a day ahead of the database's`,
+    { hint: 'Nothing was removed. Set the clock right.' },
+  );
 }
 
 function describeRanges(ranges: readonly GoingRange[], channels: readonly IndexedChannel[]): RemovedRange[] {

@@ -15,6 +15,7 @@ import {
 import { collect, sampleLines, writeObjectBody } from '../../../test/support/segments.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import type { ChatEvent } from '../../event.ts';
+import { OPEN_GATE, type PrivacyGate } from '../../privacy/privacy-gate.ts';
 import type { Database } from '../database/database.ts';
 import { DAY_MS } from './due-ranges.ts';
 import { maintain } from './maintain.ts';
@@ -238,6 +239,22 @@ describe('export', () => {
     world.configure(configOf({ step: 'export' }));
     expect((await maintain({}, world.tools, signal)).waitingTotal).toBe(0);
     expect(await world.store.head(key, signal)).toEqual(before);
+  });
+
+  it('shows nothing of people who opted out, or are to be forgotten', async () => {
+    await using database = await openDatabase('PostgreSQL 15');
+    await using world = await oneDay(database, { step: 'export' });
+    const privacy: PrivacyGate = {
+      ...OPEN_GATE,
+      isEmpty: false,
+      isUserOptedOut: (_, userKey) => userKey === '103',
+      forgottenUntilMs: (_, userKey) => (userKey === '102' ? DAY + DAY_MS : undefined),
+    };
+    await maintain({}, { ...world.tools, privacy }, signal);
+    const object = await collect(world.store.get('exports/p/2026/11/10/twitch/c.jsonl.zst', signal));
+    const text = zstdDecompressSync(object).toString();
+    expect(text).not.toMatch(/"10[23]"|user[23]/);
+    expect(text.trim().split('\n').length).toBeGreaterThan(10);
   });
 
   it('touches no object that holds something else', async () => {
