@@ -4,17 +4,20 @@
  */
 import type { Database, Session } from '../../index/database/database.ts';
 import { databaseText, plainText } from '../../index/database-text.ts';
+import { typeNumber } from '../../index/event-numbers.ts';
 import { forgetIds } from '../../index/partitions.ts';
 import { type PersonDigests, userDigest } from '../decision.ts';
 import { userKeyOf } from '../privacy-gate.ts';
 import { gather, removeGathered, underLoadLock } from './forget-rows.ts';
+
+const DELETION = typeNumber('delete');
 
 /** Removes all rows of and about a person up to a time. */
 export async function forgetPersonRows(
   database: Database,
   platform: string,
   digests: PersonDigests,
-  untilMs: number,
+  { untilMs, windowMs }: { untilMs: number; windowMs: number },
   signal?: AbortSignal,
 ): Promise<{ messages: number }> {
   return underLoadLock(database, signal, async (session) => {
@@ -30,11 +33,14 @@ export async function forgetPersonRows(
       session,
       'm.key = k.key AND m.ts = k.ts',
       `(SELECT a.key, a.ts FROM mod_actions a JOIN channels c ON c.id = a.channel_id
-        WHERE a.ts <= $3::timestamptz AND c.platform = $4 AND (a.target_user_id = ANY($1::int[])
-          OR (a.target_user_id IS NULL AND a.target_login = ANY($2::text[])))) AS k`,
+        WHERE a.ts <= $3::timestamptz AND c.platform = $4 AND CASE
+          -- Of a deletion the line says the name alone; the id is its message's author.
+          WHEN a.type = ${DELETION} AND a.target_login IS NOT NULL THEN a.target_login = ANY($2::text[])
+          WHEN a.target_user_id IS NOT NULL THEN a.target_user_id = ANY($1::int[])
+          ELSE a.target_login = ANY($2::text[]) END) AS k`,
       [ids, logins, until, databaseText(platform)],
     );
-    const messages = await removeGathered(session);
+    const messages = await removeGathered(session, windowMs);
     await removePerson(session, ids);
     await removeKept(session, platform, digests, ids);
     await session.query(

@@ -154,13 +154,20 @@ export class Forgetter {
     await this.#rewriteLines(batch, signal);
     this.#enter(batch, 'index');
     if (!database) return;
+    const windowMs = this.#windowMs();
     for (const { decision, progress } of batch) {
       if (decision.kind === 'purge_message') {
-        await purgeMessageRow(database, decision.message.key, signal);
+        await purgeMessageRow(database, decision.message.key, windowMs, signal);
         continue;
       }
       const { platform, user, timestamp } = decision;
-      const { messages } = await forgetPersonRows(database, platform, user, Date.parse(timestamp), signal);
+      const { messages } = await forgetPersonRows(
+        database,
+        platform,
+        user,
+        { untilMs: Date.parse(timestamp), windowMs },
+        signal,
+      );
       progress.report.rows += messages;
     }
   }
@@ -169,7 +176,7 @@ export class Forgetter {
     const { spool, keepers, store, database, config } = this.#options;
     const judge: LineJudge = allJudges(tasks.map(({ decision, needles }) => lineJudge(decision, needles)));
     const onRewritten = async (rewritten: Rewritten) => {
-      if (database) await applyToRows(database, rewritten, signal);
+      if (database) await applyToRows(database, rewritten, this.#windowMs(), signal);
     };
     const onObject = (object: Parameters<typeof addObject>[1]) => {
       for (const { progress } of tasks) addObject(progress.report, object);
@@ -189,6 +196,10 @@ export class Forgetter {
     // With what reads and writes Parquet.
     const { exportPrefixes, forgetExports } = await import('./forget-exports.ts');
     await forgetExports({ ...common, prefixes: exportPrefixes(config()) });
+  }
+
+  #windowMs(): number {
+    return this.#options.config().index.moderation_window_hours * 3_600_000;
   }
 
   #enter(batch: readonly Task[], phase: ForgetProgress['phase']): void {

@@ -1,0 +1,173 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { DATABASES, openDatabase } from '../../../test/support/databases.ts';
+import { indexContents } from '../../../test/support/index-contents.ts';
+import { indexSegments } from '../../../test/support/index-lines.ts';
+import { indexModel } from '../../../test/support/index-model.ts';
+import { indexConfig } from '../../../test/support/loader-fixture.ts';
+import { silentLog } from '../../../test/support/recorder-fixture.ts';
+import { writeObjectBody } from '../../../test/support/segments.ts';
+import { tempDir } from '../../../test/support/temp-dir.ts';
+import type { ChatEvent } from '../../event.ts';
+import type { Database } from '../../index/database/database.ts';
+import { Indexer } from '../../index/indexer.ts';
+import { encodeName, objectKey, segmentFile } from '../../segment-name.ts';
+import { openSpool } from '../../spool.ts';
+import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
+import type { DecisionDraft } from '../decision.ts';
+import { type Decision, makeDecision, personDigests } from '../decision.ts';
+import { DecisionGate } from '../decision-gate.ts';
+import { decisionTable } from '../decision-places.ts';
+import { NOBODY_RECORDS } from './forget-files.ts';
+import { Forgetter } from './forgetter.ts';
+import { applyDeletions } from './mark-deleted.ts';
+
+const never = new AbortController().signal;
+const NOW = Date.UTC(2026, 9, 5);
+
+/** A world of lines in an archive, and an index of it. */
+async function world(database: Database, seed: number) {
+  const directory = await tempDir('forget');
+  const spool = await openSpool(directory.join('data'));
+  const store = await createDirectoryObjectStore(directory.join('archive'));
+  let number = 0;
+  for (const lines of indexSegments({ seed, lines: 600 })) {
+    const { platform, channel } = JSON.parse(lines[0]!) as ChatEvent;
+    const name = { platform: encodeName(platform), channel: encodeName(channel), suffix: `-${++number}` };
+    const file = segmentFile({ ...name, startMs: Date.UTC(2026, 8, 30, 6) }, 'zstd');
+    const body = await writeObjectBody(
+      directory.join(file),
+      Buffer.from(lines.map((line) => `${line}\n`).join('')),
+    );
+    await store.put(objectKey(file)!, body, never);
+  }
+  const gate = new DecisionGate();
+  const config = () => indexConfig();
+  const indexer = () =>
+    new Indexer({ config, spool: undefined, store, database, privacy: gate, log: silentLog, now: () => NOW });
+  const forgetter = new Forgetter({
+    spool,
+    keepers: NOBODY_RECORDS,
+    store,
+    database,
+    config,
+    log: silentLog,
+  });
+  await indexer().indexOnce({ rebuild: true }, never);
+  return {
+    directory,
+    forgetter,
+    indexer,
+    gate,
+    decide: (draft: DecisionDraft): Decision => {
+      const decision = makeDecision(draft, NOW);
+      gate.add(decision);
+      forgetter.add(decision);
+      return decision;
+    },
+    /** As anybody reads the archive. */
+    segments: async () => {
+      const root = directory.join('archive');
+      const files = (await readdir(root, { recursive: true })).filter((file) => file.endsWith('.zst')).sort();
+      const texts = await Promise.all(
+        files.map(async (file) => zstdDecompressSync(await readFile(join(root, file))).toString()),
+      );
+      return texts.map((text) => text.split('\n').slice(0, -1));
+    },
+  };
+}
+
+/** Everything that an index holds of anybody, as text. */
+async function dump(database: Database): Promise<string> {
+  return database.read(async (session) => {
+    const { rows: tables } = await session.query(
+      "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'segments'",
+    );
+    const texts = [];
+    for (const { name } of tables)
+      texts.push(
+        (await session.query(`SELECT coalesce(string_agg(t::text, E'\n'), '') AS text FROM ${name} t`))
+          .rows[0]!.text,
+      );
+    return texts.join('\n');
+  });
+}
+
+describe.each(DATABASES)('forgetting in the index on %s', (kind) => {
+  it('leaves what the rewritten archive gives, and a rebuild brings nothing back', async () => {
+    await using database = await openDatabase(kind);
+    const it = await world(database, 3);
+    await using _directory = it.directory;
+    const before = (await it.segments()).flat();
+    const user = personDigests('twitch', '104', ['ölaf', 'ÖLAF']);
+    it.decide({ kind: 'forget', platform: 'twitch', user, by: 'test' });
+    await it.forgetter.carryOutAll(never);
+    await it.indexer().loader.derive();
+    const segments = await it.segments();
+    const isTheirs = (line: string) => line.includes('"platform":"twitch"') && /ölaf|ÖLAF|"104"/.test(line);
+    expect(segments.flat()).toEqual(before.filter((line) => !isTheirs(line)));
+    expect(before.some(isTheirs)).toBe(true);
+    const model = indexModel(segments);
+    const contents = await indexContents(database);
+    for (const table of Object.keys(model) as (keyof typeof model)[])
+      expect({ [table]: contents[table] }).toEqual({ [table]: model[table] });
+    await it.indexer().indexOnce({ rebuild: true }, never);
+    expect(await indexContents(database)).toEqual(model);
+    // A second look finds nothing more to load, by the digests in the ledger.
+    const again = await it.indexer().indexOnce({ rebuild: false }, never);
+    expect(again.loaded).toBe(0);
+  });
+});
+
+describe('forgetting in the index', () => {
+  const kind = 'PostgreSQL 15';
+
+  it('keeps a rebuild from loading what an archive still holds', async () => {
+    await using database = await openDatabase(kind);
+    const it = await world(database, 4);
+    await using _directory = it.directory;
+    const user = personDigests('twitch', '104', ['ölaf']);
+    it.decide({ kind: 'forget', platform: 'twitch', user, by: 'test' });
+    await it.indexer().indexOnce({ rebuild: true }, never);
+    const { rows } = await database.read((session) =>
+      session.query("SELECT * FROM users WHERE platform = 'twitch' AND user_key IN ('104', '~ölaf')"),
+    );
+    expect(rows).toEqual([]);
+    expect(await dump(database)).not.toMatch(/twitch[^\n]*ölaf/);
+  });
+
+  it('marks a message as deleted by a decision, and again after a rebuild', async () => {
+    await using database = await openDatabase(kind);
+    const it = await world(database, 5);
+    await using _directory = it.directory;
+    const find = (condition: string) =>
+      database.read(async (session) => {
+        const { rows } = await session.query(
+          `SELECT m.key, m.ts, m.deleted_at, c.name FROM messages m JOIN channels c ON c.id = m.channel_id
+           WHERE c.platform = 'twitch' AND m.type = 0 AND ${condition} ORDER BY m.ts, m.key LIMIT 1`,
+        );
+        return rows[0] as { key: string; ts: Date; deleted_at: Date | null; name: string };
+      });
+    const chosen = await find('m.deleted_at IS NULL');
+    const message = { key: chosen.key, channel: chosen.name, at: chosen.ts.toISOString() };
+    const decision = it.decide({ kind: 'delete_message', platform: 'twitch', message, by: 'admin' });
+    await decisionTable(database).write(decision, JSON.stringify(decision), never);
+    expect(await applyDeletions(database)).toBe(1);
+    expect(await applyDeletions(database)).toBe(0);
+    expect((await find(`m.key = '${chosen.key}'`)).deleted_at).toEqual(new Date(decision.timestamp));
+    await it.indexer().indexOnce({ rebuild: true }, never);
+    expect((await find(`m.key = '${chosen.key}'`)).deleted_at).toBeNull();
+    await applyDeletions(database);
+    expect((await find(`m.key = '${chosen.key}'`)).deleted_at).toEqual(new Date(decision.timestamp));
+    const purge = it.decide({ kind: 'purge_message', platform: 'twitch', message, by: 'admin' });
+    await it.forgetter.carryOutAll(never);
+    expect(it.forgetter.progress(purge.id)).toMatchObject({
+      state: 'done',
+      report: { linesRemoved: expect.any(Number) },
+    });
+    expect(await find(`m.key = '${chosen.key}'`)).toBeUndefined();
+    expect((await it.segments()).flat().filter((line) => line.includes(`"id":"${chosen.key}"`))).toEqual([]);
+  });
+});
