@@ -38,8 +38,8 @@ export function postgresServer(kind: DatabaseKind): Promise<PostgresServer> | un
 
 let template: Promise<string> | undefined;
 
-/** Making a PGlite from nothing takes seconds of processor time: once for each worker, then it is copied. */
-function pgliteTemplate(): Promise<string> {
+/** An empty, migrated PGlite's files. Making them takes seconds of processor time: once for each worker, then they are copied. */
+export function pgliteTemplate(): Promise<string> {
   template ??= (async () => {
     const { path } = await tempDir('pglite-template');
     await using database = await createPgliteDatabase(path);
