@@ -17,6 +17,13 @@ import { listPartitions, type Month, monthOf } from './partitions.ts';
 import { ledgerBytes, ledgerKey, moveLedger } from './segment-ledger.ts';
 import { insertStagedRows, type LoadedRow, stageRows } from './staged-rows.ts';
 
+/**
+ * What is looked up are the rows of one batch among all there are, always by an index. The planner does not know that
+ * only one partition is looked into for each, and would now and then rather read whole tables.
+ */
+const FEW_ROWS_OF_MANY =
+  'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off';
+
 export class LoadTransaction {
   readonly #session: Session;
   readonly #ids: IndexIds;
@@ -51,6 +58,7 @@ export class LoadTransaction {
 
   async #begin(): Promise<void> {
     await this.#session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
+    await this.#session.exec(FEW_ROWS_OF_MANY);
     // After the lock: what others removed shows only then.
     // A server that was started again, or another one, may have lost what was acknowledged.
     const { rows } = await this.#session.query(

@@ -44,7 +44,7 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
     'makes what a plain model makes, whatever the order, the cuts, the repetitions and the deaths (seed %i)',
     async (seed) => {
       const random = seededRandom(seed * 7_919);
-      const segments = indexSegments({ seed, lines: 700 });
+      const segments = indexSegments({ seed, lines: kind === 'PGlite' ? 350 : 700 });
       const chunked = segments.map((lines, index) => segmentChunks(`${seed}-${index}`, lines, random));
       // Some of it once more, as other segments.
       chunked.push(segmentChunks(`${seed}-again`, segments[0]!, random));

@@ -44,12 +44,53 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
       lineOf({ username: '', user_id: '', message: '\0', tags: { __proto__: null, '\0': '' } }),
       lineOf({ tags: { a: '1' } }).replace('"a"', '"b":"2","1"'),
       lineOf({ media: [{ url: 'x\0', '\ud800': ['\\u0000'] }], channel: '\ue000 #x' }),
-      lineOf({ message: `${'long '.repeat(60_000)}`, command: { name: '!x\0', status: '\ud800' } }),
-      lineOf({ message: 'x'.repeat(100_001) }),
+      lineOf({ message: `${'long '.repeat(12_000)}`, command: { name: '!x\0', status: '\ud800' } }),
+      lineOf({ message: 'x'.repeat(50_001) }),
+      // As many words as fit, each of which search knows in several ways.
+      lineOf({ message: Array.from({ length: 4_500 }, (_, index) => `é${index}-b.c/d`).join(' ') }),
+      lineOf({
+        username: '\0'.repeat(110),
+        display_name: '\ud800\0'.repeat(55),
+        user_id: '\0\ud801'.repeat(55),
+      }),
+      lineOf({
+        type: 'ban',
+        moderator: '\0\ud801'.repeat(900),
+        target: 'x\ud802'.repeat(900),
+        duration_seconds: 1e300,
+      }),
+      lineOf({
+        type: 'status',
+        target_message_id: 'a',
+        platform_event: '\0\ud801'.repeat(900),
+        reason: '\0',
+      }),
     ];
     await loaderOn(database, NOW).load([segmentChunk('odd', lines)]);
     const { messages } = await indexContents(database);
     expect(messages.map(({ line }) => line).sort()).toEqual([...lines].sort());
+  });
+
+  it('takes gaps, also those that say nothing of use', async () => {
+    const gap = (members: object) =>
+      lineOf({ type: 'gap', username: '', user_id: '', message: '', id: undefined, ...members });
+    const lines = [
+      gap({
+        gap: { until: '2026-11-21T12:05:00.000Z', backfill: 'partial', filled: 2, dropped: 1 },
+        reason: 'socket\0',
+      }),
+      gap({ gap: { until: '+275760-01-01T00:00:00.000Z', filled: -1 }, duration_seconds: 60 }),
+      gap({ gap: 'x', reason: 7 }),
+    ];
+    await loaderOn(database, NOW).load([segmentChunk('gaps', lines)]);
+    const gaps = (await indexContents(database)).gaps.map(({ key, ts, platform, channel, ...rest }) => rest);
+    expect(gaps).toEqual(
+      expect.arrayContaining([
+        { until: '2026-11-21T12:05:00.000Z', reason: 'socket\0', backfill: 'partial', filled: 2, dropped: 1 },
+        { until: '2026-11-21T12:01:00.123Z', reason: '', backfill: 'none', filled: 0, dropped: 0 },
+        { until: '2026-11-21T12:00:00.123Z', reason: '', backfill: 'none', filled: 0, dropped: 0 },
+      ]),
+    );
   });
 
   it('counts what it cannot read, says so, and takes the rest', async () => {
@@ -115,8 +156,8 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
     });
   });
 
-  it('loads a real hour as a plain model has it', async () => {
-    const wires = corpusLines().slice(0, 1_500);
+  it('loads real chat as a plain model has it', async () => {
+    const wires = corpusLines().slice(0, 500);
     const lines = wires.map((wire) => JSON.stringify(parseTwitchLine(wire, Date.UTC(2019, 8, 15, 1)).event));
     const loader = loaderOn(database, NOW);
     await loader.load([segmentChunk('a', lines)]);

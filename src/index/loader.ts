@@ -93,6 +93,22 @@ export class Loader {
    * `database_unavailable` and the like; then nothing, or everything, was taken.
    */
   async load(chunks: readonly SegmentChunk[], signal?: AbortSignal): Promise<LoadOutcome> {
+    const reading = this.#read(chunks, signal);
+    reading.catch(() => {});
+    // Whoever asked first goes first, however long reading takes.
+    return this.#inTurn(async () => {
+      const read = await reading;
+      return this.#retrying(() => this.#attempt(read, signal), signal);
+    });
+  }
+
+  /** What is made of rows rather than of lines: sessions. After loading, and in any case now and then. */
+  async derive(signal?: AbortSignal): Promise<void> {
+    const idleMs = this.#options.config().index.session_idle_minutes * 60_000;
+    await this.#retrying(() => deriveSessions(this.#options.database, idleMs, signal), signal);
+  }
+
+  async #read(chunks: readonly SegmentChunk[], signal: AbortSignal | undefined): Promise<ReadChunk[]> {
     const { config, privacy, now } = this.#options;
     const filter = lineFilter(config(), privacy, now());
     const read: ReadChunk[] = [];
@@ -100,13 +116,7 @@ export class Loader {
       signal?.throwIfAborted();
       read.push({ chunk, content: await readChunk(chunk, filter) });
     }
-    return this.#inTurn(() => this.#retrying(() => this.#attempt(read, signal), signal));
-  }
-
-  /** What is made of rows rather than of lines: sessions. After loading, and in any case now and then. */
-  async derive(signal?: AbortSignal): Promise<void> {
-    const idleMs = this.#options.config().index.session_idle_minutes * 60_000;
-    await this.#retrying(() => deriveSessions(this.#options.database, idleMs, signal), signal);
+    return read;
   }
 
   #inTurn<T>(action: () => Promise<T>): Promise<T> {

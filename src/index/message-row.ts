@@ -41,10 +41,11 @@ export interface IndexedLine {
   media: string | undefined;
 }
 
-/** Names in indexes have to be short; nothing real is longer. UTF-16 units. */
+/** Names in indexes have to be short (two of them at most 2,700 bytes); nothing real is longer. */
 const NAME_CHARS_MAX = 200;
+const NAME_BYTES_MAX = 800;
 /** Longer texts are cut in `text` (the line has the whole): a tsvector holds a megabyte at most. */
-const TEXT_CHARS_MAX = 100_000;
+const TEXT_CHARS_MAX = 50_000;
 const INT4_MAX = 2_147_483_647;
 
 /** Why a line cannot be in the index; it stays in its file. */
@@ -81,8 +82,10 @@ function parseEvent(line: string): ChatEvent | string {
   return event as ChatEvent;
 }
 
-function isName(value: unknown): boolean {
-  return typeof value === 'string' && value.length <= NAME_CHARS_MAX;
+function isName(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > NAME_CHARS_MAX) return false;
+  // Hardly a name is long enough to be measured.
+  return value.length < 50 || Buffer.byteLength(databaseText(value)) <= NAME_BYTES_MAX;
 }
 
 const TYPES: ReadonlySet<unknown> = new Set(EVENT_TYPES);
@@ -138,7 +141,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function isDisplayName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= NAME_CHARS_MAX;
+  return isName(value) && value !== '';
 }
 
 function receivedAfterMs(receivedAt: unknown, timeMs: number): number | undefined {

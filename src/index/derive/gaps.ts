@@ -30,13 +30,16 @@ export async function insertGaps(
   );
 }
 
+/** Later times are written in a way that databases do not read. */
+const LATEST_MS = Date.UTC(9999, 11, 31);
+
 /** What cannot be read of it is made of the rest: a gap without end is as long as it says, or nothing. */
 function detailOf({ event, timeMs }: IndexedLine) {
   const { gap, duration_seconds: seconds, reason } = event;
   const untilMs = Date.parse(String(gap?.until));
   const lastsMs = typeof seconds === 'number' && seconds >= 0 && seconds < 1e10 ? seconds * 1000 : 0;
   return {
-    untilMs: Number.isNaN(untilMs) ? Math.round(timeMs + lastsMs) : untilMs,
+    untilMs: untilMs >= 0 && untilMs <= LATEST_MS ? untilMs : Math.round(timeMs + lastsMs),
     reason: typeof reason === 'string' ? databaseText(reason) : '',
     backfill: typeof gap?.backfill === 'string' ? databaseText(gap.backfill) : 'none',
     filled: count(gap?.filled),

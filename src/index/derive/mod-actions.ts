@@ -24,7 +24,8 @@ export interface ModAction {
   targetKey: string | undefined;
 }
 
-const TEXT_CHARS_MAX = 500;
+/** The moderator is part of an index. */
+const TEXT_CHARS_MAX = 200;
 
 /**
  * Whom an action is about, as a user of the index: undefined for nobody, and where only the removed message tells who
