@@ -4,6 +4,7 @@
  * A connection that dies while idle is replaced; one that dies in use fails its work as `database_unavailable`. No
  * connection lives longer than nine minutes: what stands between (proxies, failovers) closes old ones without a word.
  */
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -27,6 +28,8 @@ const LIFETIME_SECONDS = 540;
 const IDLE_MS = 300_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const VERSION_MIN = 150_000;
+/** A server that does not break off what it is told to break off is not listened to any longer. */
+const CUT_MS = 2_000;
 
 /** Connects lazily; the first use says whether the server is there, and is new enough. */
 export function createPostgresDatabase(options: PostgresOptions): Database {
@@ -94,9 +97,11 @@ async function hold<T>(
   });
   let isBroken = false;
   // The server notices that nobody listens any more when it next writes; the transaction is rolled back then.
+  let cut: NodeJS.Timeout | undefined;
   const abandon = () => {
     isBroken = true;
     void cancelRunning(pool, client);
+    cut = setTimeout(() => socketOf(client).destroy(), CUT_MS);
   };
   signal?.addEventListener('abort', abandon, { once: true });
   const connection = connectionOf(client, signal);
@@ -126,8 +131,14 @@ async function hold<T>(
     throw error;
   } finally {
     signal?.removeEventListener('abort', abandon);
+    clearTimeout(cut);
     client.release(isBroken);
   }
+}
+
+/** Undocumented, and the only way to have an end of a server that is silent. */
+function socketOf(client: pg.PoolClient): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
 /** Breaks off the statement that runs on a connection, by a request of its own. */
