@@ -81,7 +81,7 @@ export const apiMessage = z
     tags: z.record(z.string(), z.union([z.string(), z.literal(true)])).optional(),
     raw: z.string().optional().describe('The original line, where the rest does not suffice to rebuild it.'),
   })
-  .meta({ id: 'Message', description: 'One line of chat. What is not known is left out.' });
+  .describe('One line of chat. What is not known is left out.');
 
 export type ApiMessage = z.infer<typeof apiMessage>;
 

@@ -15,8 +15,8 @@ function name(description: string, example: string) {
     .string()
     .min(1)
     .max(NAME_CHARS_MAX)
-    .transform(databaseText)
-    .meta({ description, examples: [example] });
+    .meta({ description, examples: [example] })
+    .transform(databaseText);
 }
 
 export const channelParameter = name(
@@ -50,6 +50,10 @@ const TIME_MAX_MS = Date.UTC(9999, 11, 31);
 function timeParameter(description: string, example: string) {
   return z
     .string()
+    .meta({
+      description: `${description} RFC 3339 (\`2026-01-31T12:00:00Z\`, \`2026-01-31\`), Unix seconds or milliseconds, or so long ago (\`90s\`, \`30m\`, \`24h\`, \`7d\`, \`2w\`).`,
+      examples: [example],
+    })
     .transform((text, context): TimeParameter => {
       const parsed = parseTime(text);
       if (parsed) return parsed;
@@ -59,10 +63,6 @@ function timeParameter(description: string, example: string) {
           'should be a time such as 2026-01-31T12:00:00Z, 2026-01-31, Unix seconds or milliseconds, or 24h (ago)',
       });
       return z.NEVER;
-    })
-    .meta({
-      description: `${description} RFC 3339 (\`2026-01-31T12:00:00Z\`, \`2026-01-31\`), Unix seconds or milliseconds, or so long ago (\`90s\`, \`30m\`, \`24h\`, \`7d\`, \`2w\`).`,
-      examples: [example],
     });
 }
 
@@ -162,17 +162,17 @@ export const cursorParameter = z.string().min(1).max(1_000).meta({
 export const orderParameter = z
   .enum(['newest', 'oldest', 'desc', 'asc'])
   .default('newest')
-  .transform((order) => (order === 'newest' || order === 'desc' ? ('newest' as const) : ('oldest' as const)))
   .meta({
     description: 'Newest first (`desc` means the same) or oldest first (`asc`).',
     examples: ['newest'],
-  });
+  })
+  .transform((order) => (order === 'newest' || order === 'desc' ? ('newest' as const) : ('oldest' as const)));
 
 export function booleanParameter(description: string) {
   return z
     .enum(['true', 'false', '1', '0', 'yes', 'no', ''])
-    .transform((text) => text !== 'false' && text !== '0' && text !== 'no')
-    .meta({ description, examples: ['true'] });
+    .meta({ description, examples: ['true'] })
+    .transform((text) => text !== 'false' && text !== '0' && text !== 'no');
 }
 
 /** One of these, several with commas between them, or `all`. Undefined means all. */
@@ -180,6 +180,7 @@ export function typesParameter(allowed: readonly EventType[], description: strin
   return z
     .string()
     .max(400)
+    .meta({ description, examples: [allowed[0]!] })
     .transform((text, context): EventType[] | 'all' => {
       if (text === 'all') return 'all';
       const names = text.split(',').map((part) => part.trim());
@@ -190,8 +191,7 @@ export function typesParameter(allowed: readonly EventType[], description: strin
         message: `should be all, or some of ${allowed.join(', ')}, with commas between them`,
       });
       return z.NEVER;
-    })
-    .meta({ description, examples: [allowed[0]!] });
+    });
 }
 
 export const LINE_TYPES = EVENT_TYPES.filter((type) => type !== 'gap');

@@ -2,6 +2,7 @@
 import type { ApiContext } from '../../src/api/api-context.ts';
 import { createApiApp } from '../../src/api/app.ts';
 import { registerQueryRoutes } from '../../src/api/routes/query-routes.ts';
+import { newToken } from '../../src/api/tokens/token-store.ts';
 import type { ChatEvent } from '../../src/event.ts';
 import type { Database } from '../../src/index/database/database.ts';
 import { storedEvent } from '../../src/index/message-row.ts';
@@ -18,17 +19,21 @@ export interface Answer<Body> {
 
 export interface TestApi extends AsyncDisposable {
   readonly context: ApiContext;
+  /** As this machine's own commands ask, who may do everything. */
+  readonly authorization: string;
   get<Body = Record<string, unknown>>(url: string, headers?: Record<string, string>): Promise<Answer<Body>>;
 }
 
 /** Close it, and then its database. */
 export async function openApi(options: TestContextOptions): Promise<TestApi> {
-  const context = apiContext(options);
+  const localToken = newToken();
+  const context = { ...apiContext(options), localToken };
   const app = await createApiApp(context);
   registerQueryRoutes(app, context);
   await app.ready();
   return {
     context,
+    authorization: `Bearer ${localToken}`,
     async get<Body>(url: string, headers: Record<string, string> = {}) {
       const answer = await app.inject({ url, headers });
       const isJson = String(answer.headers['content-type']).startsWith('application/json');

@@ -61,6 +61,7 @@ const statsAnswer = z.object({
   archive: z
     .object({
       store: z.string(),
+      since: z.iso.datetime(),
       segments: z.number().int(),
       stored: z.number().int().describe('Of them in storage, as far as the index has seen.'),
       storedBytes: z.number().int(),
@@ -69,7 +70,7 @@ const statsAnswer = z.object({
       incomplete: z.number().int().describe('Not read to their end: still growing, or about to be read.'),
       lastIndexed: z.iso.datetime().nullable(),
     })
-    .describe('Of the segments that begin in the range.'),
+    .describe('Of the segments that begin in the range, in the last 31 days of it at most.'),
   gaps: z
     .object({ count: z.number().int(), seconds: z.number(), dropped: z.number().int() })
     .describe('That began in the range.'),
@@ -94,6 +95,7 @@ export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
     const range = closedRange(request.query, { nowMs: context.now(), http, defaultMs: DAY_MS });
     const limit = pageSize(request.query.limit, http);
     const per = range.untilMs - range.sinceMs <= HOURS_MAX_MS ? ('hour' as const) : ('day' as const);
+    const archiveSinceMs = Math.max(range.sinceMs, range.untilMs - HOURS_MAX_MS);
     const found = await readIndex(context, request, async (session) => {
       const channels = await allChannels(session, undefined);
       const names = channels.map((row) => ({ platform: plainText(row.platform), name: plainText(row.name) }));
@@ -102,7 +104,11 @@ export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
         top: await topChannels(session, { ...range, limit }),
         users: await activeUsers(session, { channelIds: channels.map(({ id }) => id), ...range }, limit),
         buckets: await activity(session, { ...range, per }),
-        ledger: await ledgerTotals(session, { channels: names, ...range }),
+        ledger: await ledgerTotals(session, {
+          channels: names,
+          sinceMs: archiveSinceMs,
+          untilMs: range.untilMs,
+        }),
         gaps: await gapTotals(session, range),
       };
     });
@@ -145,6 +151,7 @@ export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
       })),
       archive: {
         store: context.store.name,
+        since: new Date(archiveSinceMs).toISOString(),
         segments: ledger.segments,
         stored: ledger.stored,
         storedBytes: ledger.stored_bytes,

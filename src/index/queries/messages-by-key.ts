@@ -15,14 +15,18 @@ export async function messagesByKeys(session: Session, keys: readonly string[]):
   return rows;
 }
 
-/** In the order of the positions. The time says in which partition to look. */
+/** In the order of the positions. Their times say in which partitions to look. */
 export async function messagesAt(session: Session, positions: readonly Position[]): Promise<AnsweredRow[]> {
+  if (positions.length === 0) return [];
   const times = positions.map(({ tsMs }) => new Date(tsMs).toISOString());
+  const [first, last] = [times.toSorted()[0]!, times.toSorted().at(-1)!];
   const keys = positions.map(({ key }) => key);
   const { rows } = await sql<AnsweredRow>`
     SELECT ${sql.raw(ANSWERED_COLUMNS)}
     FROM unnest(${times}::timestamptz[], ${keys}::uuid[]) WITH ORDINALITY AS p (ts, key, place)
-      CROSS JOIN LATERAL (SELECT m.* FROM messages m WHERE m.key = p.key AND m.ts = p.ts LIMIT 1) m
+      CROSS JOIN LATERAL (
+        SELECT m.* FROM messages m
+        WHERE m.key = p.key AND m.ts = p.ts AND m.ts >= ${first}::timestamptz AND m.ts <= ${last}::timestamptz LIMIT 1) m
       ${sql.raw(ANSWERED_JOINS)}
     ORDER BY p.place`.execute(session.sql);
   return rows;
