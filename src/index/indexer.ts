@@ -12,6 +12,7 @@ import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { Spool } from '../spool.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentRange } from '../storage/read-segment.ts';
+import { CountingLoader } from './counting-loader.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { withinDeadline } from './database/within-deadline.ts';
@@ -20,7 +21,6 @@ import { readGeneration } from './index-generation.ts';
 import type { ArchiveStatus, IndexStatus } from './index-status.ts';
 import { type IndexedRange, indexedRange } from './indexed-range.ts';
 import { keepTrying, type Trouble } from './keep-trying.ts';
-import { LoadQueue } from './load-queue.ts';
 import { Loader, type SegmentChunk } from './loader.ts';
 import { ArchiveSegments, type ScanTally } from './sources/archive-segments.ts';
 import { LocalSegments } from './sources/local-segments.ts';
@@ -82,7 +82,7 @@ const NO_SCAN: ArchiveStatus = {
 export class Indexer {
   readonly loader: Loader;
   readonly #options: IndexerOptions;
-  readonly #queue: LoadQueue;
+  readonly #loads: CountingLoader;
   readonly #local: LocalSegments | undefined;
   readonly #archive: ArchiveSegments;
   readonly #troubles = new Map<Task, Trouble>();
@@ -101,8 +101,8 @@ export class Indexer {
     const { config, spool, store, database, privacy, log, now } = options;
     this.#options = options;
     this.loader = new Loader({ database, config, privacy, log, now });
-    this.#queue = new LoadQueue(this.loader);
-    const load = (chunks: readonly SegmentChunk[], signal: AbortSignal) => this.#queue.load(chunks, signal);
+    this.#loads = new CountingLoader(this.loader);
+    const load = (chunks: readonly SegmentChunk[], signal: AbortSignal) => this.#loads.load(chunks, signal);
     const common = { database, load, linesMax: config().index.batch_lines, log, now };
     this.#local = spool && new LocalSegments({ ...common, spool });
     this.#archive = new ArchiveSegments({ ...common, store });
@@ -124,7 +124,7 @@ export class Indexer {
       caughtUpMs: this.#caughtUpMs,
       waitingFiles: this.#local?.waiting ?? 0,
       refusedFiles: this.#local?.refused ?? 0,
-      ...this.#queue.counts,
+      ...this.#loads.counts,
       archive: { ...this.#scan, error: this.#troubles.get('archive')?.error },
       trouble,
     };
@@ -153,14 +153,14 @@ export class Indexer {
     await this.#prepare(signal);
     if (rebuild) await this.#empty(signal);
     const range = indexedRange(config(), now(), asked);
-    const before = { ...this.#queue.counts };
+    const before = { ...this.#loads.counts };
     let total: IndexProgress['total'];
     let tally: ScanTally = { segments: 0, bytes: 0, loaded: 0, failed: 0 };
     const progress = (): IndexProgress => ({
       ...tally,
-      lines: this.#queue.counts.lines - before.lines,
-      inserted: this.#queue.counts.inserted - before.inserted,
-      rejected: this.#queue.counts.rejected - before.rejected,
+      lines: this.#loads.counts.lines - before.lines,
+      inserted: this.#loads.counts.inserted - before.inserted,
+      rejected: this.#loads.counts.rejected - before.rejected,
       waitingFiles: this.#local?.waiting ?? 0,
       refusedFiles: this.#local?.refused ?? 0,
       total,
@@ -247,7 +247,7 @@ export class Indexer {
   }
 
   async #deriveAgain(signal: AbortSignal): Promise<number> {
-    const { lines } = this.#queue.counts;
+    const { lines } = this.#loads.counts;
     if (lines !== this.#derivedLines) {
       await this.#prepare(signal);
       await abortable(this.loader.derive(signal), signal);

@@ -224,7 +224,8 @@ CREATE INDEX user_days_by_user ON user_days (user_id, day);
 CREATE TABLE segments (
   -- "archive", or "local:" and the data directory's own id.
   source       text NOT NULL,
-  -- File name without the compression's extension.
+  -- File name without the compression's extension. Of a local file, whose name may be used again when it is gone: followed
+  -- by "#" and 16 digits made of its first line.
   name         text NOT NULL,
   platform     text NOT NULL,
   channel      text NOT NULL,

@@ -1,6 +1,6 @@
 /**
- * Gathers chunks of many segments into transactions: hundreds of files with a few lines each become one. At most one
- * batch is being filled while one is being loaded; a segment's chunks go in their order, one per transaction.
+ * Gathers chunks of many segments into transactions: hundreds of files with a few lines each become one. A segment's
+ * chunks are added, and go, in their order. At most two batches are under way while a third is being filled.
  *
  * A chunk that the database refuses for what is in it must not stop the others: it is tried alone and, refused again,
  * given back ({@link BatchPiece.refused}). Any other failure is the caller's: nothing of the batch counts as loaded.
@@ -25,50 +25,63 @@ export interface BatchOptions {
   bytesMax: number;
 }
 
+/** While the rows of one batch go to the database, the lines of the next are read. */
+const IN_FLIGHT_MAX = 2;
+
 export class ChunkBatch {
   readonly #options: BatchOptions;
-  #pieces = new Map<string, BatchPiece>();
+  #pieces: BatchPiece[] = [];
   #lines = 0;
   #bytes = 0;
-  #loading: Promise<void> = Promise.resolve();
+  /** None of them rejects. */
+  readonly #inFlight = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
 
   constructor(options: BatchOptions) {
     this.#options = options;
   }
 
-  /** Waits where the batch is full. Rejects with what loading an earlier one failed with. */
+  /** Waits where too much is under way. Rejects with what loading an earlier one failed with. */
   async add(piece: BatchPiece, signal: AbortSignal): Promise<void> {
     const { chunk } = piece;
-    const name = `${chunk.source} ${chunk.name}`;
-    while (this.#pieces.has(name) || !this.#hasRoom(chunk)) await this.flush(signal);
-    this.#pieces.set(name, piece);
+    while (!this.#hasRoom(chunk)) await this.#send(signal);
+    this.#pieces.push(piece);
     this.#lines += chunk.lines.length;
     this.#bytes += bytesOf(chunk);
   }
 
-  /** Loads what was gathered. */
+  /** Resolves when everything that was added is loaded. */
   async flush(signal: AbortSignal): Promise<void> {
-    const earlier = this.#loading;
-    const mine = Promise.withResolvers<void>();
-    mine.promise.catch(() => {});
-    this.#loading = mine.promise;
-    try {
-      await earlier;
-      const pieces = [...this.#pieces.values()];
-      this.#pieces = new Map();
-      this.#lines = 0;
-      this.#bytes = 0;
-      if (pieces.length > 0) await this.#load(pieces, signal);
-      mine.resolve();
-    } catch (error) {
-      mine.reject(error);
-      throw error;
-    }
+    await this.#send(signal);
+    await Promise.all(this.#inFlight);
+    this.#requireNoFailure();
+  }
+
+  async #send(signal: AbortSignal): Promise<void> {
+    while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
+    // What is under way ends first, so that whoever tries again meets none of it.
+    if (this.#failure) await Promise.all(this.#inFlight);
+    this.#requireNoFailure();
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    this.#pieces = [];
+    this.#lines = 0;
+    this.#bytes = 0;
+    const loading = this.#load(pieces, signal)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#inFlight.delete(loading));
+    this.#inFlight.add(loading);
+  }
+
+  #requireNoFailure(): void {
+    if (this.#failure) throw this.#failure.error;
   }
 
   #hasRoom(chunk: SegmentChunk): boolean {
     const { linesMax, bytesMax } = this.#options;
-    if (this.#pieces.size === 0) return true;
+    if (this.#pieces.length === 0) return true;
     return this.#lines + chunk.lines.length <= linesMax && this.#bytes + bytesOf(chunk) <= bytesMax;
   }
 

@@ -83,11 +83,10 @@ function withinTail(lines: Buffer[]): Buffer[] {
   return lines;
 }
 
-/** When a line was received; where it does not say, or is none, its own time. */
+/** When a line was received, as `IdenticalLines` compares it. */
 function momentOf(line: Buffer): unknown {
   try {
-    const { received_at, timestamp } = JSON.parse(line.toString('utf8'));
-    return received_at ?? timestamp;
+    return (JSON.parse(line.toString('utf8')) as { received_at?: unknown } | null)?.received_at;
   } catch {
     return undefined;
   }
