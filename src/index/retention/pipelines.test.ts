@@ -71,67 +71,71 @@ async function oneDay(
 }
 
 describe('steps in the database', () => {
-  it('keep activity, summary, messages and scores, and leave them when the day goes', async () => {
-    await using database = await openDatabase('PostgreSQL 15');
-    await using world = await oneDay(
-      database,
-      { step: 'user_activity' },
-      { step: 'channel_summary' },
-      { step: 'keep', moderators: true, replies: true, words: ['speedrun'], users: ['USER4'] },
-      { step: 'user_scores', message: 1, reply: 5, timeout: -10 },
-      { step: 'sql', statement: 'CREATE TABLE IF NOT EXISTS own AS SELECT 1 AS n' },
-      {
-        step: 'sql',
-        statement:
-          'INSERT INTO own SELECT count(*) FROM messages WHERE channel_id = $1 AND ts >= $2 AND ts < $3',
-      },
-    );
-
-    const report = await maintain({}, world.tools, signal);
-
-    expect(report).toMatchObject({ waitingTotal: 0, rows: { messages: 22 } });
-    expect(
-      await rows(
+  it.each(['PGlite', 'PostgreSQL 15'] as const)(
+    'keep activity, summary, messages and scores in %s, and leave them when the day goes',
+    { timeout: 120_000 },
+    async (kind) => {
+      await using database = await openDatabase(kind);
+      await using world = await oneDay(
         database,
-        'SELECT login, messages, avg_length, mod_actions FROM kept_user_activity ORDER BY login',
-      ),
-    ).toEqual([
-      { login: 'user0', messages: 4, avg_length: 7.5, mod_actions: 0 },
-      { login: 'user1', messages: 5, avg_length: (1 + 6 + 11 + 16 + 9) / 5, mod_actions: 0 },
-      { login: 'user2', messages: 4, avg_length: 9.5 + 9 / 4, mod_actions: 1 },
-      { login: 'user3', messages: 4, avg_length: 10.5, mod_actions: 0 },
-      { login: 'user4', messages: 4, avg_length: 11.5, mod_actions: 0 },
-    ]);
-    const [kept] = await rows(database, 'SELECT summary FROM kept_channel_summaries');
-    expect(kept?.summary).toMatchObject({
-      lines: 22,
-      messages: 21,
-      users: 5,
-      replies: 1,
-      deleted: 5 - 1,
-      modActions: { timeout: 1 },
-      topUsers: [{ login: 'user1', messages: 5 }, {}, {}, {}, {}],
-    });
-    const lines = await rows(database, 'SELECT line FROM kept_messages ORDER BY ts, key');
-    const expected = world.events.filter(
-      ({ username, message, badges, reply_to }) =>
-        username === 'user4' || message.includes('SPEEDRUN') || badges?.length || reply_to,
-    );
-    expect(lines.map(({ line }) => line)).toEqual(expected.map((event) => JSON.stringify(event)));
-    expect(
-      await rows(
-        database,
-        'SELECT login, score, days FROM user_scores s JOIN user_names n ON n.user_id = s.user_id ORDER BY login',
-      ),
-    ).toEqual([
-      { login: 'user0', score: 4, days: 1 },
-      { login: 'user1', score: 10, days: 1 },
-      { login: 'user2', score: -6, days: 1 },
-      { login: 'user3', score: 4, days: 1 },
-      { login: 'user4', score: 4, days: 1 },
-    ]);
-    expect(await rows(database, 'SELECT n FROM own ORDER BY n')).toEqual([{ n: 1 }, { n: 22 }]);
-  });
+        { step: 'user_activity' },
+        { step: 'channel_summary' },
+        { step: 'keep', moderators: true, replies: true, words: ['speedrun'], users: ['USER4'] },
+        { step: 'user_scores', message: 1, reply: 5, timeout: -10 },
+        { step: 'sql', statement: 'CREATE TABLE IF NOT EXISTS own AS SELECT 1 AS n' },
+        {
+          step: 'sql',
+          statement:
+            'INSERT INTO own SELECT count(*) FROM messages WHERE channel_id = $1 AND ts >= $2 AND ts < $3',
+        },
+      );
+
+      const report = await maintain({}, world.tools, signal);
+
+      expect(report).toMatchObject({ waitingTotal: 0, rows: { messages: 22 } });
+      expect(
+        await rows(
+          database,
+          'SELECT login, messages, avg_length, mod_actions FROM kept_user_activity ORDER BY login',
+        ),
+      ).toEqual([
+        { login: 'user0', messages: 4, avg_length: 7.5, mod_actions: 0 },
+        { login: 'user1', messages: 5, avg_length: (1 + 6 + 11 + 16 + 9) / 5, mod_actions: 0 },
+        { login: 'user2', messages: 4, avg_length: 9.5 + 9 / 4, mod_actions: 1 },
+        { login: 'user3', messages: 4, avg_length: 10.5, mod_actions: 0 },
+        { login: 'user4', messages: 4, avg_length: 11.5, mod_actions: 0 },
+      ]);
+      const [kept] = await rows(database, 'SELECT summary FROM kept_channel_summaries');
+      expect(kept?.summary).toMatchObject({
+        lines: 22,
+        messages: 21,
+        users: 5,
+        replies: 1,
+        deleted: 5 - 1,
+        modActions: { timeout: 1 },
+        topUsers: [{ login: 'user1', messages: 5 }, {}, {}, {}, {}],
+      });
+      const lines = await rows(database, 'SELECT line FROM kept_messages ORDER BY ts, key');
+      const expected = world.events.filter(
+        ({ username, message, badges, reply_to }) =>
+          username === 'user4' || message.includes('SPEEDRUN') || badges?.length || reply_to,
+      );
+      expect(lines.map(({ line }) => line)).toEqual(expected.map((event) => JSON.stringify(event)));
+      expect(
+        await rows(
+          database,
+          'SELECT login, score, days FROM user_scores s JOIN user_names n ON n.user_id = s.user_id ORDER BY login',
+        ),
+      ).toEqual([
+        { login: 'user0', score: 4, days: 1 },
+        { login: 'user1', score: 10, days: 1 },
+        { login: 'user2', score: -6, days: 1 },
+        { login: 'user3', score: 4, days: 1 },
+        { login: 'user4', score: 4, days: 1 },
+      ]);
+      expect(await rows(database, 'SELECT n FROM own ORDER BY n')).toEqual([{ n: 1 }, { n: 22 }]);
+    },
+  );
 
   it('add to running scores day by day', async () => {
     await using database = await openDatabase('PostgreSQL 15');

@@ -8,7 +8,9 @@ import { forgetIds } from '../partitions.ts';
 
 const PAGE_IDS = 10_000;
 /** Looking for unused templates goes through all messages: many are taken at once. */
-const TEMPLATES_AT_ONCE = 200_000;
+const TEMPLATES_AT_ONCE = 100_000;
+/** Hidden in one transaction: each is written into the index of their contents too, and loading waits for it. */
+const HIDDEN_AT_ONCE = 2_000;
 
 /** `OFFSET 0` keeps each a look into an index for each id of a page, in place of a join with the whole table. */
 const USER_IS_UNUSED = [
@@ -90,10 +92,7 @@ async function sweepTemplates(database: Database, signal: AbortSignal): Promise<
     const ids = rows[0]?.ids as number[];
     count = ids.length;
     if (count === 0) break;
-    await underLoadLock(database, async (session) => {
-      await session.query('UPDATE templates SET hash = gen_random_uuid() WHERE id = ANY($1::int[])', [ids]);
-      await forgetIds(session);
-    });
+    await hideTemplates(database, ids, signal);
     const deleted = await database.transaction((session) =>
       session.query(
         `DELETE FROM templates t WHERE t.id = ANY($1::int[])
@@ -104,6 +103,18 @@ async function sweepTemplates(database: Database, signal: AbortSignal): Promise<
     removed += deleted.rowCount;
   }
   return removed;
+}
+
+async function hideTemplates(database: Database, ids: readonly number[], signal: AbortSignal): Promise<void> {
+  for (let from = 0; from < ids.length; from += HIDDEN_AT_ONCE) {
+    signal.throwIfAborted();
+    await underLoadLock(database, async (session) => {
+      await session.query('UPDATE templates SET hash = gen_random_uuid() WHERE id = ANY($1::int[])', [
+        ids.slice(from, from + HIDDEN_AT_ONCE),
+      ]);
+      await forgetIds(session);
+    });
+  }
 }
 
 async function maxId(database: Database, table: string): Promise<number> {
