@@ -37,9 +37,9 @@ const PGLITE_FILES = /\.(js|json|wasm|data)$|\/pg_trgm\.tar\.gz$/;
 function files(): Plugin {
   return {
     name: 'files',
-    async writeBundle() {
-      await cp('src/index/migrations', 'dist/migrations', { recursive: true });
-      await copy('node_modules/swagger-ui-dist', 'dist/assets/swagger-ui', [
+    async writeBundle({ dir = 'dist' }) {
+      await cp('src/index/migrations', join(dir, 'migrations'), { recursive: true });
+      await copy('node_modules/swagger-ui-dist', join(dir, 'assets/swagger-ui'), [
         'LICENSE',
         'NOTICE',
         'swagger-ui.css',
@@ -47,7 +47,7 @@ function files(): Plugin {
         'favicon-32x32.png',
       ]);
       const pglite = '@electric-sql/pglite';
-      await cp(join('node_modules', pglite), join('dist/node_modules', pglite), {
+      await cp(join('node_modules', pglite), join(dir, 'node_modules', pglite), {
         recursive: true,
         filter: (path) => !extname(path) || PGLITE_FILES.test(path),
       });

@@ -223,10 +223,11 @@ function refuseUnknown(request: FastifyRequest): void {
 
 function sendError(context: ApiContext, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { error, isOurs } = explainError(thrown);
-  const about = { method: request.method, path: request.url.split('?', 1)[0], err: error.cause ?? error };
+  const about = { method: request.method, path: request.url.split('?', 1)[0], code: error.code };
+  const cause = error.cause ?? error;
   // A database that is away is known, and there may be many such requests.
-  if (error.statusCode === 503) context.log.warn({ ...about, err: errorText(about.err) }, 'a request failed');
-  else if (isOurs) context.log.error(about, 'a request failed');
+  if (error.statusCode === 503) context.log.warn({ ...about, err: errorText(cause) }, 'a request failed');
+  else if (isOurs) context.log.error({ ...about, err: cause }, 'a request failed');
   else context.log.debug(about, 'a request was refused');
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   challenge(reply, error);
