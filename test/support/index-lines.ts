@@ -43,19 +43,32 @@ export function indexLines({ seed, lines, startMs, spanMs }: WorldOptions): stri
   return Array.from({ length: lines }, (_, index) => world.line(index / lines));
 }
 
-/** The same lines as several files: by channel, each cut into some. */
+/** The same lines as several files: by channel, each cut into some, and what a second recorder had of it. */
 export function indexSegments(options: WorldOptions): string[][] {
   const random = seededRandom(options.seed + 1);
   const byChannel = new Map<string, string[][]>();
+  const filesOf = (name: string) => {
+    const files = byChannel.get(name) ?? [[]];
+    byChannel.set(name, files);
+    return files;
+  };
   for (const line of indexLines(options)) {
     const { platform, channel } = JSON.parse(line) as ChatEvent;
-    const files = byChannel.get(`${platform} ${channel}`) ?? [[]];
-    byChannel.set(`${platform} ${channel}`, files);
+    const files = filesOf(`${platform} ${channel}`);
     // A file does not end between identical lines.
     if (random(40) === 0 && files.at(-1)!.at(-1) !== line) files.push([]);
     files.at(-1)!.push(line);
+    if (random(5) === 0) filesOf(`second ${platform} ${channel}`).at(-1)!.push(copyOf(line, random));
   }
   return [...byChannel.values()].flat().filter((file) => file.length > 0);
+}
+
+/** The line as another recorder, or the platform's history, has it. */
+function copyOf(line: string, random: Random): string {
+  const event = JSON.parse(line) as ChatEvent;
+  if (event.received_at === undefined) return line;
+  const received_at = new Date(Date.parse(event.received_at) + random(900) - 450).toISOString();
+  return JSON.stringify({ ...event, ...(random(2) === 0 ? { source: 'backfill' } : {}), received_at });
 }
 
 const NAMES = ['ann', 'bob', 'Cee', 'd_e', 'ölaf'];
@@ -88,22 +101,11 @@ class World {
   line(progress: number): string {
     // The same event again: byte for byte, or as another recorder received it.
     if (this.#last !== '' && this.#random(25) === 0)
-      return this.#random(2) === 0 ? this.#last : this.#copyOfLast();
+      return this.#random(2) === 0 ? this.#last : copyOf(this.#last, this.#random);
     const jitterMs = this.#random(4) === 0 ? this.#random(3_600_000) - 1_800_000 : this.#random(2_000);
     const ms = Math.max(this.#startMs, Math.floor(this.#startMs + progress * this.#spanMs + jitterMs));
     this.#last = JSON.stringify(this.#event(ms));
     return this.#last;
-  }
-
-  #copyOfLast(): string {
-    const event = JSON.parse(this.#last) as ChatEvent;
-    if (event.received_at === undefined) return this.#last;
-    const received_at = new Date(Date.parse(event.received_at) + this.#random(900) - 300).toISOString();
-    return JSON.stringify({
-      ...event,
-      ...(this.#random(2) === 0 ? { source: 'backfill' } : {}),
-      received_at,
-    });
   }
 
   #event(ms: number): ChatEvent {
