@@ -75,6 +75,8 @@ export class PrivacyDesk {
   readonly #options: PrivacyDeskOptions;
   readonly #codes: OptoutCodes;
   readonly #jobs = new Map<string, RunningJob>();
+  /** Searches go one after the other: each looks through everything. */
+  #searching: Promise<unknown> = Promise.resolve();
 
   constructor(options: PrivacyDeskOptions) {
     this.#options = options;
@@ -141,21 +143,33 @@ export class PrivacyDesk {
     return [...standing.values()].filter((optout) => optout !== undefined);
   }
 
-  /** Begins it; {@link job} tells how far it is. */
+  /** Begins it; {@link job} tells how far it is. Throws `forget_busy` while too many wait. */
   forget(request: ForgetRequest, by: string, signal: AbortSignal): ForgetJob {
     const job: ForgetJob = {
       ...{ id: randomUUID(), state: 'searching', phase: undefined, dryRun: request.dryRun },
       ...{ person: undefined, report: undefined, error: undefined },
     };
     const running: RunningJob = { job, decisionId: undefined };
-    for (const id of [...this.#jobs.keys()].slice(0, -JOBS_MAX)) this.#jobs.delete(id);
+    this.#dropEnded();
+    if (this.#jobs.size >= JOBS_MAX)
+      throw new ChatlogError('forget_busy', 'too many people are being forgotten', { retryable: true });
     this.#jobs.set(job.id, running);
-    void this.#forget(request, running, by, signal).catch((error: unknown) => {
+    const searched = this.#searching.then(() => this.#forget(request, running, by, signal));
+    this.#searching = searched.catch((error: unknown) => {
       job.state = 'failed';
       const { code = 'failed', hint } = error instanceof ChatlogError ? error : {};
       job.error = { code, message: errorText(error), ...(hint !== undefined && { hint }) };
     });
     return job;
+  }
+
+  /** The oldest of those that have ended, where there are many. */
+  #dropEnded(): void {
+    for (const id of [...this.#jobs.keys()]) {
+      if (this.#jobs.size < JOBS_MAX) return;
+      const state = this.job(id)?.state;
+      if (state === 'done' || state === 'failed') this.#jobs.delete(id);
+    }
   }
 
   job(id: string): ForgetJob | undefined {

@@ -94,7 +94,7 @@ async function databaseTexts(options: object): Promise<string> {
   const config = configSchema.parse(options);
   await using database = await openIndexDatabase(config, silentLog);
   await migrate(database);
-  return database.read(async (session) => {
+  return await database.read(async (session) => {
     const { rows } = await session.query(
       "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
     );

@@ -127,7 +127,8 @@ function registerForget(app: ApiApp, context: ApiContext): void {
     },
     async ({ body, caller }, reply) => {
       // It outlives the request.
-      const job = deskOf(context).forget(body, caller?.name ?? '', new AbortController().signal);
+      const { signal } = new AbortController();
+      const job = await explainedAsync(async () => deskOf(context).forget(body, caller?.name ?? '', signal));
       return reply.code(202).send(answerOf(job));
     },
   );
@@ -203,6 +204,7 @@ const STATUS: Readonly<Record<string, number>> = {
   person_unknown: 404,
   message_unknown: 404,
   person_ambiguous: 409,
+  forget_busy: 503,
 };
 
 function explainedAsync<T>(work: () => Promise<T>): Promise<T> {

@@ -118,7 +118,7 @@ async function removeKept(
        SELECT coalesce(jsonb_agg(u ORDER BY place), '[]') FROM jsonb_array_elements(k.summary->'topUsers') WITH ORDINALITY AS t(u, place)
        WHERE NOT u->>'login' = ANY($1::text[])))
      FROM channels c WHERE c.id = k.channel_id AND c.platform = $2 AND jsonb_typeof(k.summary->'topUsers') = 'array'
-       AND EXISTS (SELECT FROM jsonb_array_elements(k.summary->'topUsers') u WHERE u->>'login' = ANY($1::text[]))`,
+       AND EXISTS (SELECT FROM jsonb_array_elements(k.summary->'topUsers') AS e (u) WHERE u->>'login' = ANY($1::text[]))`,
     [logins, databaseText(platform)],
   );
 }
@@ -153,7 +153,7 @@ function keptLogins(session: Session, platform: string, digests: PersonDigests):
     `SELECT login FROM kept_user_activity k JOIN channels c ON c.id = k.channel_id WHERE c.platform = $1
      UNION SELECT login FROM kept_messages k JOIN channels c ON c.id = k.channel_id WHERE c.platform = $1
      UNION SELECT u->>'login' FROM kept_channel_summaries k JOIN channels c ON c.id = k.channel_id,
-       LATERAL jsonb_array_elements(k.summary->'topUsers') u
+       LATERAL jsonb_array_elements(k.summary->'topUsers') AS e (u)
      WHERE c.platform = $1 AND jsonb_typeof(k.summary->'topUsers') = 'array' AND u->>'login' IS NOT NULL`,
   );
 }
