@@ -145,11 +145,11 @@ async function readPage(
   }
   const range = { untilMs: bounds.nowMs + AHEAD_MS, ...openRange(question, bounds) };
   const page = await scanMessages(session, { source, filter, range, order, after, offset, limit });
-  const estimate = () => {
-    if (isPlain && source.by === 'users')
-      return countOfUsers(session, source.userIds, source.channelIds, range);
-    if (isPlain && source.by === 'channels') return countOfChannels(session, source.channelIds, range);
-    return estimateRows(session, everyMatch(filter, range));
+  const estimate = async () => {
+    if (!isPlain) return estimateRows(session, everyMatch(filter, range));
+    if (source.by === 'users') return countOfUsers(session, source.userIds, source.channelIds, range);
+    const channelIds = filter.channelIds ?? idsOf(await allChannels(session, undefined))!;
+    return countOfChannels(session, channelIds, range);
   };
   return { ...page, estimate };
 }

@@ -22,6 +22,7 @@ import type { ArchiveStatus, IndexStatus } from './index-status.ts';
 import { type IndexedRange, indexedRange } from './indexed-range.ts';
 import { keepTrying, type Trouble } from './keep-trying.ts';
 import { Loader, type SegmentChunk } from './loader.ts';
+import { createTrigramIndex } from './optional-indexes.ts';
 import { ArchiveSegments, type ScanTally } from './sources/archive-segments.ts';
 import { LocalSegments } from './sources/local-segments.ts';
 
@@ -88,6 +89,7 @@ export class Indexer {
   readonly #troubles = new Map<Task, Trouble>();
   #generation: string | undefined;
   #generationMs = Number.NEGATIVE_INFINITY;
+  #triedTrigrams = false;
   #preparing: Promise<void> | undefined;
   #caughtUpMs: number | undefined;
   #isBehind = false;
@@ -276,6 +278,8 @@ export class Indexer {
     const applied = await migrate(database);
     if (applied.length > 0)
       log.info({ applied, database: database.name }, 'brought the schema of the index up to date');
+    if (applied.length > 0 || !this.#triedTrigrams) await createTrigramIndex(database, log);
+    this.#triedTrigrams = true;
     const generation = await readGeneration(database);
     if (generation !== this.#generation) this.#local?.forget();
     this.#generation = generation;
