@@ -1,5 +1,6 @@
 /** What there is: channels, days with logs, names. */
 
+import { z } from 'zod';
 import type { Named } from '../../archive-query/log-reader.ts';
 import { allLogChannels, type LogChannel } from '../../index/queries/log-channels.ts';
 import { daysOfChannel, monthsOfUser } from '../../index/queries/log-days.ts';
@@ -8,6 +9,7 @@ import { formatTimestamp } from '../../lib/timestamp.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { findChannel, findUser } from './find-log.ts';
 import { lastValue, type Query } from './log-parameters.ts';
+import { listQuery } from './log-schemas.ts';
 import { invalidParam, notFound, optedOut } from './peer-error.ts';
 import { ask, pathPart, queryOf, setCaching } from './peer-request.ts';
 
@@ -29,7 +31,10 @@ export function registerListRoutes(app: ApiApp, context: ApiContext): void {
   );
   app.get(
     '/list',
-    { config: CONFIG, schema: schema('Days with logs of a channel, or months of a user in it') },
+    {
+      config: CONFIG,
+      schema: { ...schema('Days with logs of a channel, or months of a user in it'), querystring: listQuery },
+    },
     async (request, reply) => {
       const availableLogs = await ask(context, request, async (session) => {
         const { channel: channelName, user: userName } = listedOf(queryOf(request));
@@ -45,7 +50,13 @@ export function registerListRoutes(app: ApiApp, context: ApiContext): void {
   );
   app.get(
     '/namehistory/:user',
-    { config: CONFIG, schema: schema('Names that a user had') },
+    {
+      config: CONFIG,
+      schema: {
+        ...schema('Names that a user had'),
+        params: z.object({ user: z.string().describe('The platform’s id of the user.') }),
+      },
+    },
     async (request, reply) => {
       const { privacy } = context;
       const id = pathPart(request, 'user');

@@ -4,6 +4,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { indexBoundaryMs } from '../../archive-query/index-boundary.ts';
 import type { Named } from '../../archive-query/log-reader.ts';
 import { type LogQuery, logSources, readLog } from '../../archive-query/read-log.ts';
@@ -24,6 +25,7 @@ import {
   parseTimeRange,
   type TimeRange,
 } from './log-parameters.ts';
+import { logQuery, newestQuery, pathSchema, randomQuery, searchQuery } from './log-schemas.ts';
 import { invalidParam, notFound } from './peer-error.ts';
 import { LOG_EVENT_TYPES } from './peer-message.ts';
 import { ask, CHANNEL_PATHS, hasSettled, pathPart, queryOf, setCaching, USER_PATHS } from './peer-request.ts';
@@ -50,21 +52,35 @@ export function registerLogRoutes(app: ApiApp, context: ApiContext, random: () =
       path: string,
       userBy: Named['by'] | undefined,
       handle: (request: FastifyRequest, reply: FastifyReply, log: Log) => Promise<unknown>,
-      summary: string,
-    ) =>
-      app.get(
-        `${channelPath}${path}`,
-        { config: CONFIG, schema: { tags: ['log viewers'], summary } },
-        async (request, reply) => handle(request, reply, await routes.find(request, channelBy, userBy)),
+      { summary, querystring = logQuery }: { summary: string; querystring?: z.ZodType },
+    ) => {
+      const url = `${channelPath}${path}`;
+      const schema = { tags: ['log viewers'], summary, params: pathSchema(url), querystring };
+      app.get(url, { config: CONFIG, schema }, async (request, reply) =>
+        handle(request, reply, await routes.find(request, channelBy, userBy)),
       );
-    get('', undefined, routes.newest, 'The newest day, or a range of time');
-    get('/:year/:month/:day', undefined, routes.day, 'One day of a channel');
-    get('/random', undefined, routes.random, 'A line at random');
+    };
+    get('', undefined, routes.newest, {
+      summary: 'The newest day, or a range of time',
+      querystring: newestQuery,
+    });
+    get('/:year/:month/:day', undefined, routes.day, { summary: 'One day of a channel' });
+    get('/random', undefined, routes.random, { summary: 'A line at random', querystring: randomQuery });
     for (const [userPath, userBy] of USER_PATHS) {
-      get(`/${userPath}`, userBy, routes.newest, "A user's newest month, or a range of time");
-      get(`/${userPath}/:year/:month`, userBy, routes.month, 'One month of a user in a channel');
-      get(`/${userPath}/random`, userBy, routes.random, "A user's line at random");
-      get(`/${userPath}/search`, userBy, routes.search, "A user's lines that contain a text");
+      const path = `/${userPath}`;
+      get(path, userBy, routes.newest, {
+        summary: "A user's newest month, or a range of time",
+        querystring: newestQuery,
+      });
+      get(`${path}/:year/:month`, userBy, routes.month, { summary: 'One month of a user in a channel' });
+      get(`${path}/random`, userBy, routes.random, {
+        summary: "A user's line at random",
+        querystring: randomQuery,
+      });
+      get(`${path}/search`, userBy, routes.search, {
+        summary: "A user's lines that contain a text",
+        querystring: searchQuery,
+      });
     }
   }
 }

@@ -6,6 +6,7 @@ import { countByUser, countMessages, type StatsRange } from '../../index/queries
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { findChannel, findUser, type Naming } from './find-log.ts';
 import { parseTimeRange } from './log-parameters.ts';
+import { pathSchema, rangeQuery } from './log-schemas.ts';
 import { notFound } from './peer-error.ts';
 import { ask, CHANNEL_PATHS, pathPart, queryOf, setCaching, USER_PATHS } from './peer-request.ts';
 
@@ -14,13 +15,17 @@ const TOP_CHATTERS = 5;
 const SPARE_CHATTERS = 50;
 const CONFIG = { scope: 'read', ignoresUnknown: true } as const;
 
+function schema(path: string, summary: string) {
+  return { tags: ['log viewers'], summary, params: pathSchema(path), querystring: rangeQuery };
+}
+
 export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
   for (const [channelPath, channelBy] of CHANNEL_PATHS) {
     app.get(
       `${channelPath}/stats`,
       {
         config: CONFIG,
-        schema: { tags: ['log viewers'], summary: 'How much was written, and by whom most' },
+        schema: schema(`${channelPath}/stats`, 'How much was written, and by whom most'),
       },
       (request, reply) =>
         answer(context, { request, reply, channelBy }, (session, channel, range) =>
@@ -30,7 +35,7 @@ export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
     for (const [userPath, userBy] of USER_PATHS) {
       app.get(
         `${channelPath}/${userPath}/stats`,
-        { config: CONFIG, schema: { tags: ['log viewers'], summary: 'How much a user wrote' } },
+        { config: CONFIG, schema: schema(`${channelPath}/${userPath}/stats`, 'How much a user wrote') },
         (request, reply) =>
           answer(context, { request, reply, channelBy }, async (session, channel, range) => {
             const named = { by: userBy, text: pathPart(request, 'user') };

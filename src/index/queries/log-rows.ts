@@ -6,18 +6,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database, SessionOptions } from '../database/database.ts';
 import { STORED_COLUMNS, STORED_JOINS, type StoredRow } from '../stored-row.ts';
-import {
-  all,
-  along,
-  type Condition,
-  ids,
-  type Order,
-  orderAlong,
-  orderBy,
-  type Position,
-  type Prefix,
-  within,
-} from './page.ts';
+import { all, type Condition, ids, type Order, orderBy, type Position, within } from './page.ts';
 
 export interface LogRowsQuery {
   /** Not empty; several where a channel was renamed. */
@@ -68,10 +57,13 @@ export function logPage(query: LogRowsQuery, pageRows: number): RawBuilder<Store
 /** From each channel a page, merged. */
 function written(query: LogRowsQuery, rows: number): Condition {
   const { channelIds, userId, order, after } = query;
-  const channel = ['channel_id', sql`c.id`] as const;
-  const prefix: Prefix = userId === undefined ? [channel] : [['user_id', sql`${userId}::int`], channel];
-  const conditions = [...along(prefix, range(query), after, order, 'm'), ...filters(query)];
-  const each = sql`SELECT m.* FROM messages m WHERE ${all(conditions)} ${orderAlong(prefix, order, 'm')} LIMIT ${rows}`;
+  const conditions = [
+    sql`m.channel_id = c.id`,
+    ...within(range(query), after, order, 'm'),
+    ...filters(query),
+  ];
+  if (userId !== undefined) conditions.unshift(sql`m.user_id = ${userId}`);
+  const each = sql`SELECT m.* FROM messages m WHERE ${all(conditions)} ${orderBy(order, 'm')} LIMIT ${rows}`;
   return sql`SELECT m.* FROM unnest(${ids(channelIds)}) AS c (id) CROSS JOIN LATERAL (${each}) m
     ${orderBy(order, 'm')} LIMIT ${rows}`;
 }
