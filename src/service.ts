@@ -26,7 +26,6 @@ import { watchConfig } from './config/watch-config.ts';
 import type { Connector, ConnectorContext } from './connectors/connector.ts';
 import { createConnectors } from './connectors/create-connectors.ts';
 import { indexDatabase } from './index/index-database.ts';
-import { indexHealth } from './index/index-status.ts';
 import { systemClock } from './lib/clock.ts';
 import type { AppLogger } from './lib/create-logger.ts';
 import { ChatlogError, errorText } from './lib/errors.ts';
@@ -196,7 +195,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     queue: () => ({ ...channel.held, duplicates: channel.duplicates, full: channel.full }),
     gaps: () => coverage.gaps,
     parseFailures: () => parseFailures,
-    index: () => index && indexHealth(index.status(), clock.now()),
+    index: () => index?.status(),
     retention: () => retention?.status(),
     configProblem: () => configProblem,
     redact: (text) => redact(text),

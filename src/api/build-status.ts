@@ -1,11 +1,12 @@
 /** From what each stage knows of itself to one report: what is healthy is decided here and nowhere else. */
 import type { ChannelState, ConnectorStatus } from '../connectors/connector.ts';
+import { type IndexStatus, indexHealth, lagSeconds } from '../index/index-status.ts';
 import { type RetentionStatus, retentionHealth } from '../index/retention/retention-health.ts';
 import type { ChannelRecord } from '../recording/channel-record.ts';
 import type { RecorderStatus } from '../recording/recorder.ts';
 import type { UploaderStatus } from '../uploading/uploader.ts';
 import type { HealthReport } from './http-server.ts';
-import type { RetentionReport, StatusReport } from './status.ts';
+import type { IndexReport, RetentionReport, StatusReport } from './status.ts';
 
 type ComponentHealth = StatusReport['components'][string];
 
@@ -23,7 +24,7 @@ export interface StatusSources {
   gaps(): number;
   parseFailures(): number;
   /** Undefined where there is no index. */
-  index(): ComponentHealth | undefined;
+  index(): IndexStatus | undefined;
   /** Undefined where nothing is maintained here. */
   retention(): RetentionStatus | undefined;
   /** What is wrong with the configuration file as it stands; undefined where it is in effect. */
@@ -49,7 +50,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
     recorder: recorderHealth(recorder, queue),
     upload: uploadHealth(uploader, nowMs, sources.uploadAlarmMs),
     ...Object.fromEntries(connectors.map((status) => [status.platform, connectorHealth(status)])),
-    ...(index && { index: redacted(index, sources.redact) }),
+    ...(index && { index: redacted(indexHealth(index, nowMs), sources.redact) }),
     ...(retention && { retention: redacted(retentionHealth(retention, nowMs), sources.redact) }),
     config: configHealth(sources.configProblem()),
   };
@@ -103,6 +104,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
       queuedBytes: queue.bytes,
       lastCommitMs: Math.round(recorder.lastCommitMs * 100) / 100,
     },
+    index: index ? indexReport(index, nowMs, sources.redact) : null,
     retention: retention ? retentionReport(retention, sources.redact) : null,
   };
 }
@@ -116,6 +118,18 @@ export function healthOf(report: StatusReport): HealthReport {
     healthy,
     components,
     ready: components.recorder!.ok && components.upload!.ok,
+  };
+}
+
+function indexReport(status: IndexStatus, nowMs: number, redact: Redact): IndexReport {
+  const { database, state, lines, inserted, rejected, waitingFiles, refusedFiles, archive, trouble } = status;
+  const error = trouble?.error ?? archive.error;
+  return {
+    ...{ database, state, lines, inserted, rejected, waitingFiles, refusedFiles },
+    lagSeconds: lagSeconds(status, nowMs) ?? null,
+    scannedAt: archive.scannedMs === undefined ? null : iso(archive.scannedMs),
+    failedObjects: archive.failed,
+    lastError: error === undefined ? null : redact(error),
   };
 }
 

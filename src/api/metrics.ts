@@ -112,6 +112,26 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'Age of the oldest segment not uploaded.',
     ({ upload }) => upload.oldestNotUploadedAgeSeconds,
   );
+  gauge(
+    'index_lag_seconds',
+    'How far the index is behind what is recorded; -1 before it first caught up.',
+    ({ index }) => (index ? (index.lagSeconds ?? -1) : 0),
+  );
+  counter('index_lines_total', 'Lines read for the index.', ({ index }) => index?.lines ?? 0);
+  counter('index_rows_total', 'Rows that became of them.', ({ index }) => index?.inserted ?? 0);
+  counter(
+    'index_rejected_lines_total',
+    'Lines that are none of the record format.',
+    ({ index }) => index?.rejected ?? 0,
+  );
+  gauge(
+    'index_waiting_files',
+    'Local files that wait to be indexed.',
+    ({ index }) => index?.waitingFiles ?? 0,
+  );
+  gauge('index_failed_segments', 'Files and objects that cannot be indexed.', ({ index }) =>
+    index ? index.refusedFiles + index.failedObjects : 0,
+  );
   gauge('retention_waiting_days', 'Days of channels whose rows are due and wait.', ({ retention }) =>
     retention ? retention.waitingDays : 0,
   );

@@ -13,8 +13,31 @@ export interface StatusReport {
   spool: SpoolReport;
   upload: UploadReport;
   recorder: RecorderReport;
-  /** Null where this process keeps no index. */
+  /** Null where this process keeps no index, as the next. */
+  index: IndexReport | null;
   retention: RetentionReport | null;
+}
+
+export interface IndexReport {
+  /** `PostgreSQL at ...`, `PGlite in ...`. */
+  database: string;
+  /** `starting`, `following`, `catching_up`, or `waiting` for its database. */
+  state: string;
+  /** How far it is behind what is recorded; null before it first caught up. */
+  lagSeconds: number | null;
+  /** Since the start. */
+  lines: number;
+  inserted: number;
+  /** Lines that are none of the record format. */
+  rejected: number;
+  /** Local files that wait to be indexed, and those that cannot be. */
+  waitingFiles: number;
+  refusedFiles: number;
+  /** When the storage was last looked through; null before the first time. */
+  scannedAt: string | null;
+  /** Objects that cannot be indexed. */
+  failedObjects: number;
+  lastError: string | null;
 }
 
 export interface RetentionReport {

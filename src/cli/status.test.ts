@@ -68,6 +68,17 @@ const REPORT: StatusReport = {
     queuedBytes: 0,
     lastCommitMs: 0.4,
   },
+  index: {
+    ...{
+      database: 'PGlite in data/index',
+      state: 'catching_up',
+      lagSeconds: 75,
+      lines: 9,
+      inserted: 8,
+      rejected: 0,
+    },
+    ...{ waitingFiles: 2, refusedFiles: 0, scannedAt: null, failedObjects: 0, lastError: null },
+  },
   retention: null,
 };
 
@@ -104,6 +115,9 @@ describe('chatlog status', () => {
     expect(terminal.stdout).toContain('oldest waiting since 2026-11-21T12:00:00.000Z (60 min)');
     expect(terminal.stdout).toContain('last error: 403');
     expect(terminal.stdout).toContain('1 files in quarantine');
+    expect(terminal.stdout).toContain(
+      'PGlite in data/index: catching up, 75 s behind, 8 rows since the start',
+    );
   });
 
   it('leaves out a table without rows', async () => {

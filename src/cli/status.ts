@@ -1,4 +1,4 @@
-import type { ChannelReport, RetentionReport, StatusReport } from '../api/status.ts';
+import type { ChannelReport, IndexReport, RetentionReport, StatusReport } from '../api/status.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { errorText } from '../lib/errors.ts';
 import { escapeControl } from '../lib/escape-control.ts';
@@ -124,7 +124,7 @@ function connectionTable(report: StatusReport, terminal: Terminal, nowMs: number
   return table(terminal, ['CONNECTION', 'STATE', 'CHANNELS', 'HEARD', 'REASON'], rows);
 }
 
-function summary({ recorder, spool, upload, retention }: StatusReport): string {
+function summary({ recorder, spool, upload, index, retention }: StatusReport): string {
   const oldest =
     upload.oldestNotUploadedAt === null
       ? 'nothing waits'
@@ -142,6 +142,7 @@ function summary({ recorder, spool, upload, retention }: StatusReport): string {
     `upload    ${upload.store}: ${upload.uploaded} files verified, ${upload.inFlight} on their way, ${oldest}`,
   ];
   if (retention) lines.push(`retention ${retentionLine(retention)}`);
+  if (index) lines.push(`index     ${indexLine(index)}`);
   if (spool.quarantinedFiles > 0) lines.push(`          ${spool.quarantinedFiles} files in quarantine`);
   if (upload.lastError !== null) lines.push(`          last error: ${upload.lastError}`);
   return lines.join('\n');
@@ -155,6 +156,12 @@ function retentionLine({ running, lastRunAt, nextRunAt, waitingDays, deadLetters
     deadLetters > 0 ? `${deadLetters} pipeline runs given up` : '',
   ];
   return parts.filter(Boolean).join(', ');
+}
+
+function indexLine({ database, state, lagSeconds, inserted, lastError }: IndexReport): string {
+  const lag = lagSeconds === null ? '' : `, ${formatDuration(lagSeconds)} behind`;
+  const error = lastError === null ? '' : `; last error: ${lastError}`;
+  return `${database}: ${state.replace('_', ' ')}${lag}, ${inserted} rows since the start${error}`;
 }
 
 function stateStyle(state: string): Style {
