@@ -2,7 +2,6 @@
  * `GET /api/export`: lines as they were recorded, as CSV or as text; any number of them. Rows are read by pages, objects
  * hour by hour, as fast as the client takes them.
  */
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { type LogLine, readLog } from '../../archive-query/read-log.ts';
 import type { EventType } from '../../event.ts';
@@ -23,6 +22,7 @@ import {
   userParameter,
 } from '../parameters.ts';
 import { readIndex } from '../read-index.ts';
+import { sendStream } from '../send-stream.ts';
 import {
   EXPORT_CONTENT_TYPES,
   EXPORT_EXTENSIONS,
@@ -93,15 +93,14 @@ export function registerExportRoutes(app: ApiApp, context: ApiContext): void {
         throw notFound('such channel', 'GET /api/channels lists those that there are.');
       const types = type === undefined || type === 'all' ? undefined : type;
       const chunks = encoded(exported(context, { channels, types, fromMs, toMs }, request.signal), format);
-      const first = await chunks.next();
-      return reply
+      reply
         .type(EXPORT_CONTENT_TYPES[format])
         .header(
           'content-disposition',
           `attachment; filename="${fileName(names.channel, { fromMs, toMs }, format)}"`,
         )
-        .header('cache-control', 'no-store')
-        .send(Readable.from(resumed(first, chunks), { objectMode: false, highWaterMark: 64 * 1024 }));
+        .header('cache-control', 'no-store');
+      return sendStream(reply, chunks);
     },
   );
 }
@@ -154,15 +153,6 @@ async function* encoded(batches: AsyncIterable<LogLine[]>, format: ExportFormat)
     head = '';
   }
   if (head !== '') yield Buffer.from(head);
-}
-
-async function* resumed(
-  first: IteratorResult<Buffer, void>,
-  rest: AsyncGenerator<Buffer>,
-): AsyncGenerator<Buffer> {
-  if (first.done) return;
-  yield first.value;
-  yield* rest;
 }
 
 /** `chatlog_forsen_20260101_20260201.jsonl`: of characters that every system and header takes. */

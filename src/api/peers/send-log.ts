@@ -1,27 +1,19 @@
 /** A log as an answer: streamed, in the format asked for. */
-import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { LogLine } from '../../archive-query/read-log.ts';
 import type { ChatEvent } from '../../event.ts';
+import { sendStream } from '../send-stream.ts';
 import { encodeLog, LOG_CONTENT_TYPES } from './log-body.ts';
 import type { LogFormat, LogParameters } from './log-parameters.ts';
 import { peerType } from './peer-message.ts';
 
-/**
- * Reads the first lines before it answers, so that what goes wrong with the question is an error and no torn answer. What
- * goes wrong later breaks the connection off: a client must not take half a log for a whole one.
- */
 export async function sendLog(
   reply: FastifyReply,
   lines: AsyncGenerator<LogLine[]>,
   parameters: LogParameters,
 ): Promise<FastifyReply> {
   const body = encodeLog(page(events(lines), parameters), parameters.format);
-  const first = await body.next();
-  const chunks = rest(first, body);
-  return reply
-    .type(LOG_CONTENT_TYPES[parameters.format])
-    .send(Readable.from(chunks, { objectMode: false, highWaterMark: 64 * 1024 }));
+  return sendStream(reply.type(LOG_CONTENT_TYPES[parameters.format]), body);
 }
 
 /** An answer of the lines given. */
@@ -37,15 +29,6 @@ export async function sendEvents(
 
 async function* once<T>(value: T): AsyncGenerator<T> {
   yield value;
-}
-
-async function* rest(
-  first: IteratorResult<Buffer, void>,
-  body: AsyncGenerator<Buffer>,
-): AsyncGenerator<Buffer> {
-  if (first.done) return;
-  yield first.value;
-  yield* body;
 }
 
 /** What is part of a log. */

@@ -108,6 +108,13 @@ describe('a day of 150,000 messages', () => {
     expect((await app.inject(`${URL_PATH}?limit=1`)).statusCode).toBe(200);
   });
 
+  it('is not read to be thrown away where only its head is asked for', async () => {
+    const { seen, app } = await serve();
+    const response = await app.inject({ method: 'HEAD', url: URL_PATH });
+    expect([response.statusCode, response.body]).toEqual([200, '']);
+    expect(await standstill(seen)).toBeLessThan(5);
+  });
+
   it('breaks off where the database goes away in the middle: half a log must not look like a whole one', async () => {
     const { url } = await serve(10);
     const response = await fetch(`${url}?json`);
