@@ -1,22 +1,39 @@
-/** Since when users wrote so many messages, going back: how far a page has to look. Index: user_days_by_user. */
+/**
+ * Since when users wrote so many messages, going back from a time: how far a page has to look. What they wrote on that very
+ * day does not count, since only a part of it lies before. Index: user_days_by_user.
+ */
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
-import { all, type Condition, day, ids, type TimeRange } from './page.ts';
+import { all, type Condition, day, ids } from './page.ts';
 
-/** Beginning of a UTC day, ms; undefined where there are fewer messages in the range. */
-export async function busySince(
+const DAY_MS = 86_400_000;
+/** Who writes much has it in few days; nobody's years are added up for it. */
+const LOOK_BACK_DAYS = [7, 60, undefined];
+
+export interface BusyQuery {
+  userIds: readonly number[];
+  channelIds?: readonly number[] | undefined;
+  fromMs: number;
+  messages: number;
+}
+
+/** Beginning of a UTC day, ms; undefined where there are fewer messages. */
+export async function busySince(session: Session, query: BusyQuery): Promise<number | undefined> {
+  for (const days of LOOK_BACK_DAYS) {
+    const found = await busyWithin(session, query, days);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function busyWithin(
   session: Session,
-  { userIds, channelIds }: { userIds: readonly number[]; channelIds?: readonly number[] | undefined },
-  { sinceMs, untilMs }: TimeRange,
-  messages: number,
+  { userIds, channelIds, fromMs, messages }: BusyQuery,
+  days: number | undefined,
 ): Promise<number | undefined> {
-  const conditions: Condition[] = [];
-  if (sinceMs !== undefined) conditions.push(sql`d.day >= ${day(sinceMs)}`);
-  if (untilMs !== undefined) conditions.push(sql`d.day <= ${day(untilMs - 1)}`);
+  const conditions: Condition[] = [sql`d.user_id = ANY (${ids(userIds)})`, sql`d.day < ${day(fromMs)}`];
+  if (days !== undefined) conditions.push(sql`d.day >= ${day(fromMs - days * DAY_MS)}`);
   if (channelIds) conditions.push(sql`d.channel_id = ANY (${ids(channelIds)})`);
-  // A single user's days come in order from the index, and no more are read than are needed.
-  const [only] = userIds;
-  conditions.push(userIds.length === 1 ? sql`d.user_id = ${only}` : sql`d.user_id = ANY (${ids(userIds)})`);
   const { rows } = await sql<{ day: string }>`
     SELECT day FROM (
       SELECT d.day, sum(sum(d.messages)) OVER (ORDER BY d.day DESC) AS messages

@@ -46,7 +46,7 @@ const OF_OTHERS = [
 ];
 
 const SHIPPED: Shipped[] = [
-  { url: '/api/messages', uses: ['messages_by_time'] },
+  { url: '/api/messages', uses: ['messages_by_time'], whole: ['daily_stats'] },
   { url: `/api/messages?${AUGUST}`, uses: ['messages_by_time'], isInAugust: true },
   { url: '/api/messages?channel=channel_1', uses: ['messages_by_channel'] },
   { url: '/api/messages?channel=channel_20&order=oldest', uses: ['messages_by_channel'] },
@@ -56,7 +56,7 @@ const SHIPPED: Shipped[] = [
     uses: ['messages_by_channel'],
     isInAugust: true,
   },
-  { url: '/api/messages?platform=twitch', uses: ['messages_by_time'] },
+  { url: '/api/messages?platform=twitch', uses: ['messages_by_time'], whole: ['daily_stats'] },
   { url: '/api/messages?user=id:1', uses: ['messages_by_user'] },
   { url: '/api/messages?user=id:2000', uses: ['messages_by_user'] },
   { url: '/api/messages?user=id:5&order=oldest', uses: ['messages_by_user'] },

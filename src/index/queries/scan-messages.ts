@@ -72,7 +72,7 @@ async function* windows(session: Session, query: MessageQuery): AsyncGenerator<T
   if (fromMs === undefined) return yield range;
   const edges =
     source.by === 'users' && order === 'newest'
-      ? [await busySince(session, source, { ...range, untilMs: fromMs + 1 }, offset + limit + 1)]
+      ? [await busySince(session, { ...source, fromMs, messages: offset + limit + 1 })]
       : monthEdges(fromMs, order);
   let rest = range;
   for (const edge of edges) {
