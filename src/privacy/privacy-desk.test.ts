@@ -42,7 +42,12 @@ async function desk() {
   registerPrivacyRoutes(app, apiContext({ database, overrides }));
   await app.ready();
   const inject = (method: 'GET' | 'POST' | 'DELETE', url: string, payload?: object) =>
-    app.inject({ method, url, headers: { authorization: `Bearer ${localToken}` }, ...(payload && { payload }) });
+    app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${localToken}` },
+      ...(payload && { payload }),
+    });
   return {
     inject,
     app,

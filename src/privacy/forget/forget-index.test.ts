@@ -58,6 +58,7 @@ async function world(database: Database, seed: number) {
   await indexer().indexOnce({ rebuild: true }, never);
   return {
     directory,
+    store,
     forgetter,
     indexer,
     gate,
@@ -136,6 +137,82 @@ describe('forgetting in the index', () => {
     );
     expect(rows).toEqual([]);
     expect(await dump(database)).not.toMatch(/twitch[^\n]*ölaf/);
+  });
+
+  it('blanks rows of others and takes what pipelines kept of a person', async () => {
+    await using database = await openDatabase(kind);
+    const it = await world(database, 6);
+    await using directory = it.directory;
+    const chat = (number: number, members: Partial<ChatEvent>): ChatEvent => ({
+      timestamp: new Date(Date.UTC(2026, 9, 1, 12, number)).toISOString(),
+      ...{ channel: 'lirik', username: 'bob', user_id: '101', message: '', platform: 'twitch' },
+      ...members,
+      id: `01234567-89ab-4def-8123-${String(number).padStart(12, '0')}`,
+    });
+    const parent = 'abcdef01-2345-4678-9abc-def012345678';
+    const tags = { 'reply-parent-user-id': '777', 'reply-parent-msg-body': 'zq-secret' };
+    const events = [
+      chat(1, { username: 'zq_name', user_id: '777', message: 'zq-secret' }),
+      chat(2, { message: 'I told @ZQ_Name', reply_to: parent, tags }),
+      chat(3, { message: 'something else' }),
+    ];
+    const file = segmentFile(
+      { platform: 'twitch', channel: 'lirik', suffix: '-77', startMs: Date.UTC(2026, 9, 1, 12) },
+      'zstd',
+    );
+    const lines = Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    await it.store.put(objectKey(file)!, await writeObjectBody(directory.join(file), lines), never);
+    await it.indexer().indexOnce({ rebuild: false }, never);
+    await database.transaction(async (session) => {
+      await session.query(
+        `INSERT INTO kept_messages SELECT 'p', channel_id, ts, key, user_id, 'x', text, coalesce(rest, '') FROM messages WHERE key = ANY($1::uuid[])`,
+        [events.map(({ id }) => id!)],
+      );
+      await session.exec(`
+        INSERT INTO kept_user_activity SELECT 'p', 1, '2026-10-01', id, 'zq_name', 1, 1, 1, 0 FROM users WHERE user_key = '777';
+        INSERT INTO user_scores SELECT 'p', 'twitch', id, 1, 1, now() FROM users WHERE user_key = '777';
+        INSERT INTO kept_channel_summaries SELECT 'p', id, '2026-10-01',
+          '{"topUsers":[{"login":"bob","messages":3},{"login":"zq_name","messages":2},{"login":"ann","messages":1}]}'
+          FROM channels WHERE name = 'lirik';`);
+    });
+    const user = personDigests('twitch', '777', ['zq_name', 'ZQ_Name']);
+    it.decide({ kind: 'forget', platform: 'twitch', user, by: 'test' });
+    await it.forgetter.carryOutAll(never);
+    await it.indexer().loader.derive();
+    expect(await dump(database)).not.toMatch(/zq_name|zq-secret/i);
+    const rows = await database.read(async (session) => ({
+      messages: (
+        await session.query('SELECT text, reply_key, rest FROM messages WHERE key = $1', [events[1]!.id])
+      ).rows,
+      kept: (await session.query('SELECT text FROM kept_messages ORDER BY ts')).rows,
+      summary: (await session.query('SELECT summary FROM kept_channel_summaries')).rows[0]!.summary,
+    }));
+    expect(rows.messages).toEqual([
+      {
+        text: 'I told @*******',
+        reply_key: null,
+        rest: expect.stringContaining('"reply-parent-msg-body":""'),
+      },
+    ]);
+    expect(rows.kept).toEqual([{ text: 'I told @*******' }, { text: 'something else' }]);
+    expect(rows.summary).toEqual({
+      topUsers: [
+        { login: 'bob', messages: 3 },
+        { login: 'ann', messages: 1 },
+      ],
+    });
+    const contents = await indexContents(database);
+    const model = indexModel(await it.segments());
+    for (const table of [
+      'messages',
+      'users',
+      'userNames',
+      'hourly',
+      'daily',
+      'userDays',
+      'sessions',
+    ] as const)
+      expect({ [table]: contents[table] }).toEqual({ [table]: model[table] });
   });
 
   it('marks a message as deleted by a decision, and again after a rebuild', async () => {
