@@ -15,12 +15,11 @@ import { createMetrics } from './api/metrics.ts';
 import { createRecorderControl } from './api/recorder-control.ts';
 import { RunFileWriter } from './api/run-file-writer.ts';
 import { newToken } from './api/tokens/token-store.ts';
+import { applyConfig, setChannels } from './apply-config.ts';
 import { EventChannel } from './channel/event-channel.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
-import { diffConfig } from './config/config-diff.ts';
 import type { LoadedConfig } from './config/load-config.ts';
 import { formatProblem, type Problem } from './config/problem.ts';
-import { resolveChannels } from './config/resolve-channels.ts';
 import type { Config } from './config/schema.ts';
 import { watchConfig } from './config/watch-config.ts';
 import type { Connector, ConnectorContext } from './connectors/connector.ts';
@@ -350,39 +349,6 @@ export async function runService(options: ServiceOptions): Promise<number> {
   else log.warn({ recorded, openFiles }, 'stopped; the next start seals what is left in open/');
   log.flush();
   return exitCode;
-}
-
-function setChannels(
-  connectors: readonly Connector[],
-  config: Config,
-  log: AppLogger,
-  rejoin?: { platform: string; name: string },
-): void {
-  const platforms = resolveChannels(config);
-  const channels = [...platforms.values()].flat().filter(({ enabled }) => enabled);
-  if (channels.length === 0) log.warn({}, 'no channels are configured: nothing is recorded');
-  for (const connector of connectors) {
-    const own = platforms.get(connector.platform) ?? [];
-    const wanted = own.filter(({ enabled }) => enabled).map(({ name, key }) => ({ name, key }));
-    connector.setChannels(wanted, connector.platform === rejoin?.platform ? rejoin.name : undefined);
-  }
-}
-
-function applyConfig(
-  before: Config,
-  after: Config,
-  { connectors, recorder, log }: { connectors: readonly Connector[]; recorder: Recorder; log: AppLogger },
-): void {
-  const diff = diffConfig(before, after);
-  if (diff.recordingChanged || diff.channelsChanged) recorder.setPolicies(recordingPolicies(after));
-  if (diff.channelsChanged) setChannels(connectors, after, log);
-  // Whoever changes the level sees what became of the change, whichever level it was and is.
-  if (diff.logLevelChanged) log.setLevel('info');
-  log.info({ ...diff }, 'the configuration has changed and is in effect');
-  if (diff.needsRestart.length > 0) {
-    log.warn({ keys: diff.needsRestart }, `these changes need a restart: ${diff.needsRestart.join(', ')}`);
-  }
-  if (diff.logLevelChanged) log.setLevel(after.log.level);
 }
 
 function describeProblems(problems: readonly Problem[]): string {
