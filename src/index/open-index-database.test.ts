@@ -1,9 +1,9 @@
-import { cp } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { pgliteTemplate } from '../../test/support/databases.ts';
 import { silentLog } from '../../test/support/recorder-fixture.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { configSchema } from '../config/schema.ts';
+import { lockDirectory } from '../lib/instance-lock.ts';
 import { isIndexEnabled, openIndexDatabase } from './open-index-database.ts';
 
 const GIB = 1024 ** 3;
@@ -24,16 +24,12 @@ test.each([
   expect(isIndexEnabled(configured(config), memory)).toBe(enabled);
 });
 
-test("the embedded database is one process's at a time", async () => {
+test('does not open an embedded database that another process has open', async () => {
   await using directory = await tempDir('index');
-  await cp(await pgliteTemplate(), directory.join('index'), { recursive: true });
-  const config = configured({ data_dir: directory.path });
-  const first = await openIndexDatabase(config, silentLog);
-  await expect(openIndexDatabase(config, silentLog)).rejects.toMatchObject({
+  await mkdir(directory.join('index'));
+  await using _owner = await lockDirectory(directory.join('index'));
+  await expect(openIndexDatabase(configured({ data_dir: directory.path }), silentLog)).rejects.toMatchObject({
     code: 'index_in_use',
     hint: expect.stringContaining('database_url'),
   });
-  await first[Symbol.asyncDispose]();
-  const second = await openIndexDatabase(config, silentLog);
-  await second[Symbol.asyncDispose]();
 });
