@@ -52,7 +52,11 @@ try {
     server = await startPostgres(values.postgres === '18' ? 18 : 15, { settings: SETTINGS, durable: true });
     await compareWithCopy(await server.createDatabase());
     const url = await server.createDatabase();
-    const { seconds, rows } = await loadHistory(url, { ...HISTORY, messages }, (line) => console.log(line));
+    const { seconds, rows } = await loadHistory(
+      url,
+      { ...HISTORY, messages },
+      { ready: false, progress: (line) => console.log(line) },
+    );
     console.log(
       `\nloaded ${thousands(rows)} rows in ${seconds.toFixed(0)} s: ${thousands(rows / seconds)} rows/s\n`,
     );
@@ -74,7 +78,7 @@ async function compareWithCopy(url: string): Promise<void> {
   const { seconds, rows } = await loadHistory(
     url,
     { ...HISTORY, messages: COMPARED, hours: Math.ceil((HISTORY.hours * COMPARED) / messages) },
-    () => {},
+    { ready: true, progress: () => {} },
   );
   const file = join(directory, 'rows.copy');
   const copy = await copyBaseline(url, file);

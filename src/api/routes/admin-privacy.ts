@@ -204,7 +204,7 @@ const STATUS: Readonly<Record<string, number>> = {
   person_unknown: 404,
   message_unknown: 404,
   person_ambiguous: 409,
-  forget_busy: 503,
+  forget_busy: 429,
 };
 
 function explainedAsync<T>(work: () => Promise<T>): Promise<T> {
