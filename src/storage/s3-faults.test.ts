@@ -187,7 +187,7 @@ test('where conditional puts are refused, keys are looked up instead, and that i
   const other = await writeObjectBody(directory.join('other'), sampleLines(3, 'other'));
   expect(await it.store.put(key, other, never)).toBe('conflict');
   expect(await it.store.put(`${key}2`, other, never)).toBe('created');
-  expect(it.log.lines.filter(({ message }) => message.includes('no create-only puts'))).toHaveLength(1);
+  expect(it.log.lines.filter(({ message }) => message.includes('no conditional puts'))).toHaveLength(1);
   await expectStored(it);
 });
 
