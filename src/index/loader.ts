@@ -111,10 +111,11 @@ export class Loader {
   async #read(chunks: readonly SegmentChunk[], signal: AbortSignal | undefined): Promise<ReadChunk[]> {
     const { config, privacy, now } = this.#options;
     const filter = lineFilter(config(), privacy, now());
+    const pace = { lines: 0 };
     const read: ReadChunk[] = [];
     for (const chunk of chunks) {
       signal?.throwIfAborted();
-      read.push({ chunk, content: await readChunk(chunk, filter) });
+      read.push({ chunk, content: await readChunk(chunk, filter, pace) });
     }
     return read;
   }

@@ -45,10 +45,22 @@ export function lineFilter(config: Config, privacy: PrivacyGate, nowMs: number):
   return { endMs: endOfIndexMs(nowMs), floorMs, privacy };
 }
 
-/** Lines between two looks at whatever else this thread has to do (the recorder may be on it). */
-const LINES_PER_TURN = 250;
+/**
+ * Lines between two looks at whatever else this thread has to do: the recorder may be on it, and the database waits for its
+ * next statement while lines are read.
+ */
+const LINES_PER_TURN = 100;
 
-export async function readChunk(chunk: SegmentChunk, filter: LineFilter): Promise<ChunkContent> {
+/** How many lines were read since the thread was last given to others; one for all chunks of a load. */
+export interface Pace {
+  lines: number;
+}
+
+export async function readChunk(
+  chunk: SegmentChunk,
+  filter: LineFilter,
+  pace: Pace = { lines: 0 },
+): Promise<ChunkContent> {
   const content: ChunkContent = {
     rows: [],
     gaps: [],
@@ -59,9 +71,9 @@ export async function readChunk(chunk: SegmentChunk, filter: LineFilter): Promis
   };
   const repeats = new IdenticalLines();
   for (const line of chunk.before ?? []) indexLine(line, repeats);
-  for (let index = 0; index < chunk.lines.length; index++) {
-    if (index % LINES_PER_TURN === LINES_PER_TURN - 1) await turn();
-    readLine(chunk.lines[index]!, repeats, filter, content);
+  for (const line of chunk.lines) {
+    if (++pace.lines % LINES_PER_TURN === 0) await turn();
+    readLine(line, repeats, filter, content);
   }
   return content;
 }
