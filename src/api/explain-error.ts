@@ -62,6 +62,8 @@ function fromChatlog(thrown: ChatlogError): { error: ApiError; isOurs: boolean }
       };
     case 'maintenance_running':
       return theirs(409, thrown.code, thrown.message, thrown, thrown.hint);
+    case 'archive_timeout':
+      return theirs(504, thrown.code, thrown.message, thrown, thrown.hint);
     case 'archive_too_much':
       return theirs(400, thrown.code, thrown.message, thrown, thrown.hint);
     case 'archive_busy':
