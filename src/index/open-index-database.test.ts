@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../test/support/recorder-fixture.ts';
+import { memoryLogger } from '../../test/support/segments.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { configSchema } from '../config/schema.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
@@ -32,4 +33,20 @@ test('does not open an embedded database that another process has open', async (
     code: 'index_in_use',
     hint: expect.stringContaining('database_url'),
   });
+});
+
+test('sets embedded files aside that cannot be opened any more, and makes new ones', async () => {
+  await using directory = await tempDir('index');
+  const config = configured({ data_dir: directory.path });
+  {
+    await using database = await openIndexDatabase(config, silentLog);
+    await database.transaction((session) => session.exec('CREATE TABLE gone (id int)'));
+  }
+  await writeFile(directory.join('index', 'global', 'pg_control'), 'torn');
+  const log = memoryLogger();
+  await using database = await openIndexDatabase(config, log);
+  const { rows } = await database.read((session) => session.query("SELECT to_regclass('gone') AS gone"));
+  expect(rows).toEqual([{ gone: null }]);
+  await access(directory.join('index.broken', 'PG_VERSION'));
+  expect(log.lines.map(({ message }) => message).join()).toContain('set aside');
 });

@@ -1,8 +1,9 @@
 /** Which database the configuration means: the one at `database_url`, else PGlite below `data_dir`. */
+import { readdir, rename, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { ChatlogError } from '../lib/errors.ts';
+import { ChatlogError, errorText } from '../lib/errors.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makeDirectory } from '../lib/make-directory.ts';
@@ -51,8 +52,7 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
     });
   });
   try {
-    const { createPgliteDatabase } = await import('./database/pglite-database.ts');
-    const database = await createPgliteDatabase(directory);
+    const database = await openEmbedded(directory, log);
     return {
       ...database,
       async [Symbol.asyncDispose]() {
@@ -63,5 +63,31 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/**
+ * PGlite syncs nothing: a power failure can leave files that it cannot open any more. They are set aside and a new database
+ * is made, which the indexer fills again from the archive.
+ */
+async function openEmbedded(directory: string, log: Logger): Promise<Database> {
+  const { createPgliteDatabase } = await import('./database/pglite-database.ts');
+  const existed = (await readdir(directory)).length > 0;
+  const database = await createPgliteDatabase(directory);
+  try {
+    await database.read((session) => session.query('SELECT 1'));
+    return database;
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    // A thread that ended (no memory, say) tells nothing of the files.
+    if (!existed || error instanceof ChatlogError) throw error;
+    const broken = `${directory}.broken`;
+    await rm(broken, { recursive: true, force: true });
+    await rename(directory, broken);
+    log.error(
+      { err: errorText(error), broken },
+      'the embedded database cannot be opened any more; it is set aside and made anew from the archive. Tokens have to be made again',
+    );
+    return createPgliteDatabase(directory);
   }
 }
