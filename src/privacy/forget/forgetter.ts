@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config/schema.ts';
 import type { Database } from '../../index/database/database.ts';
+import { withMaintenanceLock } from '../../index/retention/maintenance-lock.ts';
 import { errorText } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { makeDirectory } from '../../lib/make-directory.ts';
@@ -151,9 +152,16 @@ export class Forgetter {
 
   async #carryOut(batch: readonly Task[], signal: AbortSignal): Promise<void> {
     const { database } = this.#options;
-    await this.#rewriteLines(batch, signal);
+    if (!database) return this.#rewriteLines(batch, signal);
+    // An export that is under way could land after exports were looked through.
+    await withMaintenanceLock(database, async () => {
+      await this.#rewriteLines(batch, signal);
+      await this.#forgetRows(database, batch, signal);
+    });
+  }
+
+  async #forgetRows(database: Database, batch: readonly Task[], signal: AbortSignal): Promise<void> {
     this.#enter(batch, 'index');
-    if (!database) return;
     const windowMs = this.#windowMs();
     for (const { decision, progress } of batch) {
       if (decision.kind === 'purge_message') {
