@@ -139,7 +139,8 @@ async function record(
     chunks.push({
       source: stored ? 'archive' : 'local:0123456789abcdef',
       ...name,
-      name: segmentFile(name, 'none'),
+      // A local file's name may be used again: the ledger adds what it begins with.
+      name: segmentFile(name, 'none') + (stored ? '' : `#${sha256(lines).slice(0, 16)}`),
       fromByte: 0,
       toByte: lines.length,
       lines: group.map((event) => Buffer.from(JSON.stringify(event))),

@@ -20,6 +20,9 @@ export interface LedgerSegment {
 
 const HEADS_AT_ONCE = 4;
 
+/** What the ledger appends to the name of a local file (`local-lookup.ts`). */
+const LOCAL_HEAD = /#[0-9a-f]{16}$/;
+
 /** The segments of the channel whose lines reach into the day. A line's time lies within the hour of its segment. */
 export async function segmentsOfDay(
   session: Session,
@@ -34,7 +37,8 @@ export async function segmentsOfDay(
      FROM segments s LEFT JOIN LATERAL (
        SELECT o.lines_sha256 FROM segments o
        WHERE o.platform = s.platform AND o.channel = s.channel AND o.start_ts = s.start_ts
-         AND o.name = s.name AND o.complete AND o.bytes >= s.bytes
+         AND (o.name = s.name OR o.source = 'archive' AND o.name = split_part(s.name, '#', 1))
+         AND o.complete AND o.bytes >= s.bytes
        ORDER BY o.source = s.source DESC LIMIT 1
      ) whole ON true
      WHERE s.platform = $1 AND s.channel = $2
@@ -85,7 +89,8 @@ async function isStored(
   { name, bytes, linesSha256, objectKeys }: LedgerSegment,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const ownKeys = ['', '.zst', '.gz'].flatMap((extension) => objectKey(`${name}${extension}`) ?? []);
+  const file = name.replace(LOCAL_HEAD, '');
+  const ownKeys = ['', '.zst', '.gz'].flatMap((extension) => objectKey(`${file}${extension}`) ?? []);
   for (const key of new Set([...objectKeys, ...ownKeys])) {
     const head = await store.head(key, signal);
     if (!head) continue;
