@@ -102,6 +102,18 @@ describe('Recorder', () => {
     await stop();
   });
 
+  it('refuses to seal when asked while the disk refuses lines that wait', async () => {
+    await using dir = await tempDir();
+    const { sink, stop, disk, recorder } = await startRecorder(dir.path);
+    sink.push(event('1'));
+    disk.next = (operation) => (operation === 'write' ? { operation, code: 'ENOSPC' } : undefined);
+    await expect(recorder.seal(new Set())).rejects.toMatchObject({ code: 'disk_trouble', retryable: true });
+    disk.next = () => undefined;
+    await recorder.seal(new Set());
+    expect(recorder.status().recorded).toBe(1);
+    await stop();
+  });
+
   it('puts no line into a wrong hour when the clock jumps both ways over it', async () => {
     await using dir = await tempDir();
     const { sink, spool, stop, shiftClock, recorder } = await startRecorder(dir.path, {

@@ -13,7 +13,7 @@
 import type { EventChannel } from '../channel/event-channel.ts';
 import { heldBytes } from '../channel/event-channel.ts';
 import { type CapturedEvent, type ChatEvent, eventType } from '../event.ts';
-import { errorText } from '../lib/errors.ts';
+import { ChatlogError, errorText } from '../lib/errors.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
 import { OPEN_GATE, type PrivacyGate } from '../privacy/privacy-gate.ts';
 import { withhold } from '../privacy/withhold.ts';
@@ -143,8 +143,8 @@ export class Recorder {
   }
 
   /**
-   * Records what waits and seals these files of `open/`, so that somebody may rewrite them. A file whose lines the disk
-   * refuses stays open.
+   * Records what waits and seals these files of `open/`, so that somebody may rewrite them. Rejects with `disk_trouble`
+   * where lines wait that the disk refuses: somebody who looks at files would miss them.
    */
   seal(files: ReadonlySet<string>): Promise<void> {
     const sealed = Promise.withResolvers<void>();
@@ -285,7 +285,11 @@ export class Recorder {
     await this.#commit();
     for (const { files, sealed } of this.#toSeal.splice(0)) {
       await this.#segments.sealFiles(files);
-      sealed.resolve();
+      if (this.#segments.waitingLines === 0) sealed.resolve();
+      else
+        sealed.reject(
+          new ChatlogError('disk_trouble', 'the disk refuses lines that wait', { retryable: true }),
+        );
     }
   }
 

@@ -18,7 +18,7 @@ import { type Rewritten, rewriteLines, surveyLines } from './rewrite-lines.ts';
 
 /** What of the recorder and the uploader it takes; where none runs, nobody has to be held back. */
 export interface SpoolKeepers {
-  /** Seals these files of `open/`, with all lines that wait. */
+  /** Records all lines that wait, then seals these files of `open/`. Rejects where the disk refuses lines. */
   seal(files: ReadonlySet<string>): Promise<void>;
   /** Runs the work while nobody else has the segment, by whatever name, in hand. */
   inHand<T>(file: string, work: () => Promise<T>): Promise<T>;
@@ -58,17 +58,19 @@ export async function forgetFiles(options: ForgetFilesOptions): Promise<FilesTal
     await sealOpen(options);
     const files = await listFiles(options);
     let found = 0;
+    let moved = 0;
     for (const [directory, file] of files) {
       options.signal.throwIfAborted();
       const rewritten = await options.keepers.inHand(file, () => forgetFile(directory, file, clean, options));
-      if (!rewritten) continue;
+      if (rewritten === 'moved') moved++;
+      if (rewritten === undefined || rewritten === 'moved') continue;
       found++;
       tally.files++;
       tally.removed += rewritten.removed;
       tally.blanked += rewritten.blanked;
     }
     // What was compressed or renamed meanwhile has a name that this round did not know.
-    if (found === 0 && (await openOnes(options)).size === 0) return tally;
+    if (found + moved === 0 && (await openOnes(options)).size === 0) return tally;
     if (round === ROUNDS_MAX)
       throw new ChatlogError('spool_busy', 'files with these lines keep appearing on the local disk', {
         retryable: true,
@@ -91,6 +93,8 @@ export async function surveyFiles(
 }
 
 async function sealOpen(options: ForgetFilesOptions): Promise<void> {
+  // What was taken before the decision may still wait in memory: it shows in a file only now.
+  await options.keepers.seal(new Set());
   const files = await openOnes(options);
   if (files.size > 0) await options.keepers.seal(files);
 }
@@ -114,16 +118,17 @@ async function listFiles({ spool, judge }: ForgetFilesOptions): Promise<[Directo
   return files;
 }
 
+/** `moved`: whoever had it in hand took it elsewhere, or removed it. Undefined where it holds nothing that is to go. */
 async function forgetFile(
   directory: Directory,
   file: string,
   clean: Set<string>,
   options: ForgetFilesOptions,
-): Promise<Rewritten | undefined> {
+): Promise<Rewritten | 'moved' | undefined> {
   const { spool, judge, instance, signal, onRewritten } = options;
   const path = spool.path(directory, file);
   const stats = await stat(path).catch(ifUnreadable);
-  if (!stats) return undefined;
+  if (!stats) return 'moved';
   const state = `${stats.ino} ${stats.size} ${stats.mtimeMs}`;
   if (clean.has(state)) return undefined;
   const to = spool.path('tmp', `forget-${randomUUID()}`);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../../test/support/recorder-fixture.ts';
@@ -11,7 +11,7 @@ import { createDirectoryObjectStore } from '../../storage/directory-object-store
 import { describeSegment } from '../../uploading/describe-segment.ts';
 import { makeDecision, personDigests } from '../decision.ts';
 import { findPerson } from './find-person.ts';
-import { NOBODY_RECORDS } from './forget-files.ts';
+import { NOBODY_RECORDS, type SpoolKeepers } from './forget-files.ts';
 import { Forgetter } from './forgetter.ts';
 
 const never = new AbortController().signal;
@@ -37,13 +37,13 @@ const hers = () =>
   line('ann', 'secret') +
   line('bob', '', { username: '', user_id: '', type: 'ban', target: 'ann', target_user_id: '7' });
 
-async function bench() {
+async function bench(keepersOf: (spool: Spool) => SpoolKeepers = () => NOBODY_RECORDS) {
   const directory = await tempDir('forget');
   const spool = await openSpool(directory.join('data'));
   const store = await createDirectoryObjectStore(directory.join('archive'));
   const forgetter = new Forgetter({
     spool,
-    keepers: NOBODY_RECORDS,
+    keepers: keepersOf(spool),
     store,
     database: undefined,
     config: () => configSchema.parse({}),
@@ -145,6 +145,37 @@ test('files of the local disk are rewritten wherever they lie, with mode and tim
   expect(await readdir(it.spool.path('recovered'))).toEqual([]);
   const aside = it.spool.path('quarantine', 'twitch_x_20261121_1303.jsonl.bad-lines');
   expect(await readFile(aside, 'utf8')).toBe(`${kept}not JSON\n`);
+});
+
+test('a file that moves on while it is waited for is found where it went', async () => {
+  const kept = line('bob', 'hello');
+  const file = 'twitch_x_20261121_1300.jsonl';
+  await using it = await bench((spool) => ({
+    ...NOBODY_RECORDS,
+    inHand: async (_, work) => {
+      await rename(spool.path('sealed', file), spool.path('uploaded', file)).catch(() => {});
+      return work();
+    },
+  }));
+  await writeFile(it.spool.path('sealed', file), hers() + kept);
+  expect(await it.forget(['7', 'ann'])).toMatchObject({ files: 1, linesRemoved: 2 });
+  expect(await readFile(it.spool.path('uploaded', file), 'utf8')).toBe(kept);
+});
+
+test('lines that still wait in memory are written first, and then go', async () => {
+  const kept = line('bob', 'hello');
+  const file = 'twitch_x_20261121_1300.jsonl';
+  let waiting = hers() + kept;
+  await using it = await bench((spool) => ({
+    ...NOBODY_RECORDS,
+    seal: async (files) => {
+      if (waiting !== '') await writeFile(spool.path('open', file), waiting);
+      waiting = '';
+      for (const name of files) await rename(spool.path('open', name), spool.path('sealed', name));
+    },
+  }));
+  expect(await it.forget(['7', 'ann'])).toMatchObject({ files: 1, linesRemoved: 2 });
+  expect(await readFile(it.spool.path('sealed', file), 'utf8')).toBe(kept);
 });
 
 test('an object that shares its bytes with a segment of the spool is rewritten beside it', async () => {
