@@ -1,6 +1,6 @@
 /**
  * The objects' own retention (`object_retention_days`), `forever` unless configured. An object goes when its day is past
- * that, and the index has no need of it any more: its rows are gone, after their pipelines.
+ * that, and the index has no need of it any more: its rows are gone, and its pipelines have run.
  */
 import { resolveChannels } from '../../config/resolve-channels.ts';
 import type { Config } from '../../config/schema.ts';
@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments, type StoredSegment } from '../../storage/read-segment.ts';
 import type { Database } from '../database/database.ts';
 import type { IndexedChannel } from './due-days.ts';
-import { channelRetentions, DAY_MS, retentionFloorMs, startOfDay } from './due-ranges.ts';
+import { channelRetentions, DAY_MS, dayText, retentionFloorMs, startOfDay } from './due-ranges.ts';
 import { LISTED_MAX, type ObjectsReport } from './report.ts';
 
 export interface ExpireOptions {
@@ -36,8 +36,7 @@ export async function expireObjects(options: ExpireOptions): Promise<ObjectsRepo
     if (dayMs >= endMs) break;
     const rule = rules(segment);
     if (rule.objectFloorMs === undefined || dayMs >= rule.objectFloorMs) continue;
-    const isNeeded =
-      rule.floorMs === undefined || dayMs >= rule.floorMs || (await needed.has(rule.channelId, dayMs));
+    const isNeeded = rule.floorMs === undefined || dayMs >= rule.floorMs || (await needed.has(rule, dayMs));
     if (isNeeded) {
       report.waiting++;
       continue;
@@ -59,6 +58,7 @@ async function removeObject(key: string, { database, store, signal }: ExpireOpti
 interface Rule {
   /** Undefined where the index has never heard of the channel. */
   channelId: number | undefined;
+  pipelines: readonly string[];
   floorMs: number | undefined;
   objectFloorMs: number | undefined;
 }
@@ -76,6 +76,7 @@ function rulesOf({ config, channels, nowMs }: ExpireOptions): (segment: StoredSe
       indexed ?? retentionOf(decodeName(platform) ?? platform, decodeName(channel) ?? channel);
     const rule = {
       channelId: indexed?.id,
+      pipelines: retention.pipelines,
       floorMs: retentionFloorMs(retention.retentionDays, nowMs),
       objectFloorMs: retentionFloorMs(retention.objectRetentionDays, nowMs),
     };
@@ -95,7 +96,10 @@ function latestFloorMs(config: Config, nowMs: number): number | undefined {
   return floors.length === 0 ? undefined : Math.max(...floors);
 }
 
-/** Which days still have messages in the index; asked once for each, as their objects follow each other. */
+/**
+ * Which days the index still has need of, by messages that are there or by pipelines that have not run; asked once for
+ * each, as their objects follow each other. An index that was lost, or is behind, has neither: its pipelines wait.
+ */
 class DaysInUse {
   readonly #database: Database;
   readonly #known = new Map<string, boolean>();
@@ -104,15 +108,18 @@ class DaysInUse {
     this.#database = database;
   }
 
-  async has(channelId: number | undefined, dayMs: number): Promise<boolean> {
-    if (channelId === undefined) return false;
+  async has({ channelId, pipelines }: Rule, dayMs: number): Promise<boolean> {
+    if (channelId === undefined) return pipelines.length > 0;
     const key = `${channelId} ${dayMs}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const { rows } = await this.#database.transaction((session) =>
       session.query(
-        'SELECT EXISTS (SELECT FROM messages WHERE channel_id = $1 AND ts >= $2 AND ts < $3) AS used',
-        [channelId, new Date(dayMs), new Date(dayMs + DAY_MS)],
+        `SELECT EXISTS (SELECT FROM messages WHERE channel_id = $1 AND ts >= $2 AND ts < $3)
+           OR EXISTS (SELECT FROM unnest($5::text[]) AS wanted (pipeline)
+                      LEFT JOIN pipeline_runs r ON r.channel_id = $1 AND r.day = $4 AND r.pipeline = wanted.pipeline
+                      WHERE r.state IS DISTINCT FROM 'done') AS used`,
+        [channelId, new Date(dayMs), new Date(dayMs + DAY_MS), dayText(dayMs), pipelines],
       ),
     );
     const used = rows[0]?.used === true;

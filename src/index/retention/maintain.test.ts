@@ -198,6 +198,29 @@ describe('what may not go', () => {
     expect(await count(database, 'messages')).toBe(0);
   });
 
+  it('does not wait for a local segment that was left half indexed, where its object has all of it', async () => {
+    await using database = await openDatabase('PostgreSQL 15');
+    await using world = await retentionWorld(database, {
+      nowMs: day(10),
+      config: { defaults: { retention_days: 3 } },
+    });
+    await world.record(dayOfChat('both', day(10), 4));
+    await world.record(dayOfChat('alone', day(10), 4));
+    const local = "'local:0123456789abcdef', name || '#0123456789abcdef'";
+    await database.transaction(async (session) => {
+      await session.exec(`
+        INSERT INTO segments (source, name, platform, channel, start_ts, bytes, first_ts, last_ts)
+        SELECT ${local}, platform, channel, start_ts, bytes - 1, first_ts, last_ts FROM segments
+        WHERE channel = 'both';
+        UPDATE segments SET (source, name) = (SELECT ${local}), complete = false, object_key = NULL,
+          lines_sha256 = NULL, bytes = bytes - 1 WHERE channel = 'alone'`);
+    });
+    world.nowMs = NOW;
+
+    expect(await maintain({}, world.tools, signal)).toMatchObject({ waiting: [], overdue: 0 });
+    expect(await count(database, 'messages')).toBe(0);
+  });
+
   it('says that storage does not answer, and goes on the next time', async () => {
     await using database = await openDatabase('PostgreSQL 15');
     await using world = await retentionWorld(database, {
@@ -332,6 +355,26 @@ describe('objects', () => {
     expect(objects.waiting).toBe(all.ever! / 2);
     expect(planned.objects).toEqual(objects);
     expect(await count(database, 'segments', "t.channel = 'short'")).toBe(all.short! / 2);
+  });
+
+  it('stay for pipelines that have not run over their day, as after the index was lost', async () => {
+    await using database = await openDatabase('PostgreSQL 15');
+    const config = {
+      pipelines: { sums: [{ step: 'channel_summary' }] },
+      defaults: { retention_days: 3, object_retention_days: 3, pipelines: ['sums'] },
+    };
+    await using world = await retentionWorld(database, { nowMs: day(9), config });
+    await world.record(dayOfChat('known', day(9), 4));
+    await world.record(dayOfChat('lost', day(9), 4));
+    world.nowMs = NOW;
+    const objects = async () => (await maintain({}, world.tools, signal)).objects;
+    const lose = (statement: string) => database.transaction((session) => session.exec(statement));
+
+    await lose(`TRUNCATE messages, mod_actions, segments; DELETE FROM channels WHERE name = 'lost'`);
+    expect(await objects()).toMatchObject({ removed: 0, waiting: 6 });
+    await lose(`INSERT INTO pipeline_runs (channel_id, day, pipeline, state)
+                SELECT id, '${new Date(day(9)).toISOString().slice(0, 10)}', 'sums', 'done' FROM channels`);
+    expect(await objects()).toMatchObject({ removed: 3, waiting: 3 });
   });
 });
 
