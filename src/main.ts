@@ -240,6 +240,7 @@ function addIndex(program: Command, terminal: Terminal, finish: Finish): void {
   )
     .option('--watch', 'go on until stopped')
     .option('--rebuild', 'empty the index first; tokens, decisions and what pipelines kept stay')
+    .option('--force', 'with --rebuild: also where days past their retention wait for maintenance')
     .option('--from <time>', 'a day or time (RFC 3339): nothing before it')
     .option('--to <time>', 'a day or time: nothing after it')
     .option('--channel <name>', 'only this channel, as in the lines')

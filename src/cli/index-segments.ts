@@ -17,6 +17,8 @@ export interface IndexOptions {
   config: string;
   watch?: boolean;
   rebuild?: boolean;
+  /** With `rebuild`: also where days wait for maintenance. */
+  force?: boolean;
   /** Days or times as people write them. */
   from?: string;
   to?: string;
@@ -107,12 +109,12 @@ async function indexOnce(
 /** Has the running instance do it, and waits. */
 async function indexThere(
   { config }: LoadedConfig,
-  { rebuild, fromMs, toMs, platform, channel }: IndexRequest,
+  { rebuild, force, fromMs, toMs, platform, channel }: IndexRequest,
   onProgress: (progress: IndexProgress) => void,
   signal: AbortSignal,
 ): Promise<IndexProgress> {
   const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
-  const body: IndexRequestBody = { rebuild, from: iso(fromMs), to: iso(toMs), platform, channel };
+  const body: IndexRequestBody = { rebuild, force, from: iso(fromMs), to: iso(toMs), platform, channel };
   const ask = async (method: 'GET' | 'POST') => {
     const answer = await askInstance(
       config,
@@ -135,7 +137,7 @@ async function indexThere(
 }
 
 function requestOf(options: IndexOptions): IndexRequest | { problem: string } {
-  const { rebuild, from, to, channel, platform, watch: isWatch } = options;
+  const { rebuild, force, from, to, channel, platform, watch: isWatch } = options;
   const times = { from: timeOf(from, 0), to: timeOf(to, DAY_MS - 1) };
   for (const [name, ms] of Object.entries(times))
     if (Number.isNaN(ms))
@@ -147,7 +149,8 @@ function requestOf(options: IndexOptions): IndexRequest | { problem: string } {
     (value) => value !== undefined && value !== false,
   );
   if (isWatch && isPart) return { problem: '--watch follows everything: it goes with no other choice' };
-  return { rebuild: rebuild === true, fromMs, toMs, platform, channel };
+  if (force && !rebuild) return { problem: '--force goes with --rebuild' };
+  return { rebuild: rebuild === true, force: force === true, fromMs, toMs, platform, channel };
 }
 
 /** A day without a time means its beginning, or so much later. NaN where it is neither. */

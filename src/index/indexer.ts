@@ -23,6 +23,8 @@ import { type IndexedRange, indexedRange } from './indexed-range.ts';
 import { keepTrying, type Trouble } from './keep-trying.ts';
 import { Loader, type SegmentChunk } from './loader.ts';
 import { createTrigramIndex } from './optional-indexes.ts';
+import { withMaintenanceLock } from './retention/maintenance-lock.ts';
+import { requireNothingDue } from './retention/require-nothing-due.ts';
 import { ArchiveSegments, type ScanTally } from './sources/archive-segments.ts';
 import { LocalSegments } from './sources/local-segments.ts';
 
@@ -41,8 +43,10 @@ export interface IndexerOptions {
 }
 
 export interface IndexRequest extends SegmentRange {
-  /** Empties the index first. */
+  /** Empties the index first. Rejects with `retention_waiting` where that would take what maintenance has not seen. */
   rebuild?: boolean;
+  /** Empties it also then. */
+  force?: boolean;
 }
 
 export interface IndexProgress extends ScanTally {
@@ -150,10 +154,10 @@ export class Indexer {
     signal: AbortSignal,
     onProgress: (progress: IndexProgress) => void = () => {},
   ): Promise<IndexProgress> {
-    const { rebuild = false, ...asked } = request;
+    const { rebuild = false, force = false, ...asked } = request;
     const { config, now } = this.#options;
     await this.#prepare(signal);
-    if (rebuild) await this.#empty(signal);
+    if (rebuild) await this.#empty(force, signal);
     const range = indexedRange(config(), now(), asked);
     const before = { ...this.#loads.counts };
     let total: IndexProgress['total'];
@@ -267,8 +271,12 @@ export class Indexer {
     await abortable(this.#preparing, signal);
   }
 
-  async #empty(signal: AbortSignal): Promise<void> {
-    await emptyIndex(this.#options.database, signal);
+  async #empty(force: boolean, signal: AbortSignal): Promise<void> {
+    const { database, config, now } = this.#options;
+    await withMaintenanceLock(database, async () => {
+      if (!force) await requireNothingDue(database, config(), now());
+      await emptyIndex(database, signal);
+    });
     this.#generationMs = Number.NEGATIVE_INFINITY;
     await this.#prepare(signal);
   }

@@ -12,6 +12,10 @@ export const indexRequestBody = z.strictObject({
     .boolean()
     .default(false)
     .describe('Empty the index first. Tokens, decisions and what pipelines kept stay'),
+  force: z
+    .boolean()
+    .default(false)
+    .describe('With `rebuild`: also where days past their retention have not been through maintenance'),
   from: time.optional().describe('Only segments of this time and later'),
   to: time.optional().describe('Only segments that begin at this time at the latest'),
   platform: z.string().min(1).max(64).optional(),
@@ -58,7 +62,7 @@ export function registerAdminIndexRoutes(app: ApiApp, { index }: ApiContext): vo
       },
     },
     async ({ body }, reply) => {
-      const { rebuild, from, to, platform, channel } = body;
+      const { rebuild, force, from, to, platform, channel } = body;
       const fromMs = from === undefined ? undefined : Date.parse(from);
       const toMs = to === undefined ? undefined : Date.parse(to);
       if (fromMs !== undefined && toMs !== undefined && toMs < fromMs)
@@ -66,7 +70,7 @@ export function registerAdminIndexRoutes(app: ApiApp, { index }: ApiContext): vo
       if (!index) throw noIndex();
       if (index.last?.state === 'running')
         throw new ApiError(409, 'index_busy', 'indexing is under way already', { retryAfterSeconds: 10 });
-      return reply.code(202).send(answerOf(index.start({ rebuild, fromMs, toMs, platform, channel })));
+      return reply.code(202).send(answerOf(index.start({ rebuild, force, fromMs, toMs, platform, channel })));
     },
   );
   app.get(
