@@ -1,5 +1,6 @@
 /** One loading transaction: from what was read of chunks to rows, everything derived from them, and the ledger. */
 import { ChatlogError } from '../lib/errors.ts';
+import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { Session } from './database/database.ts';
 import { applyChanges } from './derive/changes.ts';
 import { insertGaps } from './derive/gaps.ts';
@@ -14,6 +15,7 @@ import { LOAD_LOCK } from './load-lock.ts';
 import type { LoadOutcome, ReadChunk } from './loader.ts';
 import type { IndexedLine } from './message-row.ts';
 import { listPartitions, type Month, monthOf } from './partitions.ts';
+import { isWithheld } from './read-chunk.ts';
 import { ledgerBytes, ledgerKey, moveLedger } from './segment-ledger.ts';
 import { insertStagedRows, type LoadedRow, stageRows } from './staged-rows.ts';
 
@@ -29,13 +31,20 @@ export class LoadTransaction {
   readonly #ids: IndexIds;
   readonly #months: Set<Month>;
   readonly #windowMs: number;
+  readonly #privacy: PrivacyGate;
 
   /** `months` are those whose partitions exist, as far as is known. */
-  constructor(session: Session, ids: IndexIds, months: Set<Month>, windowMs: number) {
+  constructor(
+    session: Session,
+    ids: IndexIds,
+    months: Set<Month>,
+    { windowMs, privacy }: { windowMs: number; privacy: PrivacyGate },
+  ) {
     this.#session = session;
     this.#ids = ids;
     this.#months = months;
     this.#windowMs = windowMs;
+    this.#privacy = privacy;
   }
 
   async run(read: readonly ReadChunk[]): Promise<{ outcome: LoadOutcome; taken: ReadChunk[] }> {
@@ -98,7 +107,9 @@ export class LoadTransaction {
     const all = taken.flatMap(({ content }) => [...content.rows, ...content.gaps]);
     if (all.length === 0) return inserted;
     await this.#ids.learnChannels(this.#session, all);
-    const isKept = await this.#aboveFloors();
+    const isAbove = await this.#aboveFloors();
+    // Asked when they were read, too; whoever was forgotten since then has no rows any more and gets none now.
+    const isKept = (line: IndexedLine) => isAbove(line) && !isWithheld(line, this.#privacy);
     const gaps = taken.flatMap(({ content }) => content.gaps.filter(isKept));
     await insertGaps(this.#session, gaps, this.#ids);
     const owners = uniqueLines(taken, isKept);

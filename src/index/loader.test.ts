@@ -6,7 +6,10 @@ import { indexModel } from '../../test/support/index-model.ts';
 import { indexConfig, loaderOn, segmentChunk } from '../../test/support/loader-fixture.ts';
 import { memoryLogger } from '../../test/support/segments.ts';
 import { parseTwitchLine } from '../connectors/twitch/twitch-line.ts';
+import { makeDecision, personDigests } from '../privacy/decision.ts';
+import { DecisionGate } from '../privacy/decision-gate.ts';
 import { OPEN_GATE, type PrivacyGate } from '../privacy/privacy-gate.ts';
+import type { Database } from './database/database.ts';
 import { emptyIndex } from './empty-index.ts';
 import { Loader } from './loader.ts';
 import { messageKey } from './message-key.ts';
@@ -236,6 +239,22 @@ describe('the loader', () => {
       '7',
       'gone',
     ]);
+  });
+
+  it('takes nothing of whom was forgotten after their lines were read', async () => {
+    const gate = new DecisionGate();
+    const user = personDigests('twitch', 'gone', []);
+    const forgets: Database = {
+      ...database,
+      transaction: (work, options) => {
+        gate.add(makeDecision({ kind: 'forget', platform: 'twitch', user, by: 'test' }, NOW));
+        return database.transaction(work, options);
+      },
+    };
+    const parts = { config: indexConfig, privacy: gate, log: memoryLogger(), now: () => NOW };
+    const lines = [lineOf({ user_id: 'gone' }), lineOf({ message: 'stays' })];
+    await new Loader({ database: forgets, ...parts }).load([segmentChunk('a', lines)]);
+    expect(await texts()).toEqual(['stays']);
   });
 
   it('makes the partitions of whatever months lines are of', async () => {

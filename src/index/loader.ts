@@ -127,12 +127,12 @@ export class Loader {
   }
 
   async #attempt(read: readonly ReadChunk[], signal: AbortSignal | undefined): Promise<LoadOutcome> {
-    const { database, config } = this.#options;
+    const { database, config, privacy } = this.#options;
     await this.#makePartitions(read, signal);
     const windowMs = config().index.moderation_window_hours * 3_600_000;
     try {
       const { outcome, taken } = await database.transaction(
-        (session) => new LoadTransaction(session, this.#ids, this.#months, windowMs).run(read),
+        (session) => new LoadTransaction(session, this.#ids, this.#months, { windowMs, privacy }).run(read),
         { signal },
       );
       this.#ids.commit();
