@@ -1,13 +1,14 @@
 /** A message as every route of the API says it, and how it is made of a row. */
 import { z } from 'zod';
+import { servedEvent } from '../archive-query/served-event.ts';
 import { type ChatEvent, EVENT_TYPES } from '../event.ts';
 import { FLAG } from '../index/database/tables.ts';
 import { plainText } from '../index/database-text.ts';
 import { typeName } from '../index/event-numbers.ts';
+import { THREAD_TAG } from '../index/line-template.ts';
 import { storedEvent } from '../index/message-row.ts';
 import type { AnsweredRow } from '../index/queries/answered-row.ts';
-import { type PrivacyGate, userKeyOf } from '../privacy/privacy-gate.ts';
-import { isVisible } from './visibility.ts';
+import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 
 const time = z.iso.datetime();
 
@@ -85,9 +86,9 @@ export const apiMessage = z
 
 export type ApiMessage = z.infer<typeof apiMessage>;
 
-export function toApiMessage(row: AnsweredRow): ApiMessage {
+/** `event`: the row's own, or what of it may be shown. */
+export function toApiMessage(row: AnsweredRow, event: ChatEvent = storedEvent(row)): ApiMessage {
   // Archives may be anybody's: beyond the first five members and the platform nothing is certain to be what it should.
-  const event = storedEvent(row) as ChatEvent & Record<string, unknown>;
   const type = typeName(row.type);
   return {
     key: row.key,
@@ -109,8 +110,8 @@ export function toApiMessage(row: AnsweredRow): ApiMessage {
     media: list(event.media)?.map(({ size_bytes, ...media }) => ({ ...media, sizeBytes: size_bytes })),
     command: commandOf(row, event.command?.admin),
     replyTo: text(event.reply_to),
-    replyKey: row.reply_key ?? undefined,
-    threadKey: row.thread_key ?? undefined,
+    replyKey: event.reply_to ? (row.reply_key ?? undefined) : undefined,
+    threadKey: event.tags?.[THREAD_TAG] ? (row.thread_key ?? undefined) : undefined,
     status: plain(row.status),
     edited: row.edited_at
       ? { at: row.edited_at.toISOString(), text: plainText(row.edited_text ?? '') }
@@ -173,18 +174,13 @@ function deletedOf(row: AnsweredRow): ApiMessage['deleted'] {
   };
 }
 
-/** Whoever it is by or about may have asked not to be served. */
-export function isRowVisible(privacy: PrivacyGate, row: AnsweredRow): boolean {
-  if (privacy.isEmpty) return true;
-  const event = storedEvent(row);
-  const { platform, channel } = event;
-  const [target = '', targetId = ''] = [text(event.target), text(event.target_user_id)];
-  const targetKey = target === '' && targetId === '' ? null : userKeyOf(targetId, target);
-  const userKeys = [row.user_key === null ? null : plainText(row.user_key), targetKey];
-  return isVisible(privacy, { platform, channel, userKeys, timeMs: row.ts.getTime(), key: row.key });
+/** As it may be shown: names in it may be blanked; undefined where it may not be shown at all. */
+export function servedMessage(privacy: PrivacyGate, row: AnsweredRow): ApiMessage | undefined {
+  const event = servedEvent(privacy, { event: storedEvent(row), timeMs: row.ts.getTime(), key: row.key });
+  return event && toApiMessage(row, event);
 }
 
 /** In the rows' order, without what is not to be served. */
 export function toApiMessages(privacy: PrivacyGate, rows: readonly AnsweredRow[]): ApiMessage[] {
-  return rows.filter((row) => isRowVisible(privacy, row)).map(toApiMessage);
+  return rows.flatMap((row) => servedMessage(privacy, row) ?? []);
 }

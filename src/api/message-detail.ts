@@ -11,7 +11,7 @@ import { repliesTo } from '../index/queries/replies-to-message.ts';
 import { positionOf, scanMessages } from '../index/queries/scan-messages.ts';
 import { MESSAGE_TYPES } from './answer-messages.ts';
 import type { ApiContext } from './api-context.ts';
-import { apiMessage, toApiMessage, toApiMessages } from './api-message.ts';
+import { type ApiMessage, apiMessage, toApiMessages } from './api-message.ts';
 
 const REPLIES_MAX = 200;
 
@@ -37,7 +37,7 @@ export type MessageDetail = z.infer<typeof messageDetail>;
 export async function describeMessage(
   { privacy }: Pick<ApiContext, 'privacy'>,
   session: Session,
-  row: AnsweredRow,
+  { row, message }: { row: AnsweredRow; message: ApiMessage },
   around: number,
 ): Promise<MessageDetail> {
   const rootKey = row.thread_key ?? row.reply_key ?? row.key;
@@ -50,7 +50,7 @@ export async function describeMessage(
   const before = await neighbours(session, row, 'newest', around);
   const after = await neighbours(session, row, 'oldest', around);
   return {
-    message: toApiMessage(row),
+    message,
     thread: {
       root: root ? (toApiMessages(privacy, [root])[0] ?? null) : null,
       replies: toApiMessages(privacy, await messagesAt(session, replies)),

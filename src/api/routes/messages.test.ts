@@ -395,7 +395,11 @@ describe('GET /api/messages', () => {
       target: 'zoe',
       target_user_id: '77',
     });
-    const seen = event('open', at + 1);
+    const seen = event('open', at + 1, {
+      reply_to: private_.id!,
+      tags: { 'reply-parent-user-id': '77', 'reply-parent-msg-body': 'what zoe said', color: 'red' },
+      raw: '@reply-parent-user-id=77;reply-parent-msg-body=what\\szoe\\ssaid PRIVMSG #open :yes',
+    });
     await loadEvents(database, 'privacy', [private_, about, seen], NOW);
     await using gated = await openApi({
       database,
@@ -411,6 +415,16 @@ describe('GET /api/messages', () => {
     });
     const open = await gated.get<MessagesAnswer>('/api/messages?channel=open&type=all');
     expect(open.body.messages.map(({ key }) => key)).toEqual([seen.id]);
+    expect(open.body.messages[0]!.tags).toMatchObject({ 'reply-parent-msg-body': '', color: 'red' });
+    const whole = await gated.get(`/api/messages/${seen.id}?context=2`);
+    const found = await gated.get(
+      `/api/messages/search?q=${seen.message.split(' ')[0]}&since=2026-09-22&until=2026-09-23&channel=open`,
+    );
+    for (const { status, body } of [open, whole, found]) {
+      expect(status).toBe(200);
+      expect(JSON.stringify(body)).toContain(seen.id);
+      expect(JSON.stringify(body)).not.toMatch(/zoe|replyTo|replyKey/);
+    }
     expect((await gated.get<MessagesAnswer>('/api/messages?channel=hidden')).body.messages).toEqual([]);
     expect((await gated.get<MessagesAnswer>('/api/messages?user=zoe')).body.messages).toEqual([]);
     expect((await gated.get(`/api/messages/${private_.id}`)).status).toBe(404);

@@ -6,7 +6,7 @@ import { messagesByKeys } from '../../index/queries/messages-by-key.ts';
 import { answerMessages, MESSAGE_TYPES, messagesAnswer } from '../answer-messages.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { notFound } from '../api-error.ts';
-import { isRowVisible } from '../api-message.ts';
+import { servedMessage } from '../api-message.ts';
 import { answerBeyondIndex } from '../beyond-index.ts';
 import { decodeCursor } from '../cursor.ts';
 import { describeMessage, messageDetail } from '../message-detail.ts';
@@ -174,13 +174,16 @@ function registerMessage(app: ApiApp, context: ApiContext): void {
       const platforms = platform === undefined ? await knownPlatforms(session) : [platform];
       const keys = isUuid(id) ? [id] : platforms.map((each) => messageKey(each, id));
       const rows = await messagesByKeys(session, keys);
-      const [row] = rows
-        .filter((each) => platform === undefined || each.platform === platform)
-        .filter((each) => isRowVisible(context.privacy, each))
-        .sort((a, b) => b.ts.getTime() - a.ts.getTime());
-      if (!row)
+      const [found] = rows
+        .filter((row) => platform === undefined || row.platform === platform)
+        .sort((a, b) => b.ts.getTime() - a.ts.getTime())
+        .flatMap((row) => {
+          const message = servedMessage(context.privacy, row);
+          return message ? [{ row, message }] : [];
+        });
+      if (!found)
         throw notFound('message with this id', 'It may be older than its channel is kept in the index.');
-      return describeMessage(context, session, row, around);
+      return describeMessage(context, session, found, around);
     });
   });
 }

@@ -7,7 +7,7 @@ import { positionOf } from '../../index/queries/scan-messages.ts';
 import { rankMessages } from '../../index/queries/search-messages.ts';
 import { answerMessages, MESSAGE_TYPES } from '../answer-messages.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import { apiMessage, isRowVisible, toApiMessage } from '../api-message.ts';
+import { apiMessage, toApiMessages } from '../api-message.ts';
 import { invalidCursor, isCount, isTime, packCursor, unpackCursor } from '../cursor.ts';
 import {
   booleanParameter,
@@ -142,12 +142,11 @@ async function ranked(context: ApiContext, session: Session, query: SearchQuery)
   const ranks = new Map(page.map(({ key, rank }) => [key, rank]));
   const isWhole = found.next === undefined;
   return {
-    messages: rows
-      .filter((row) => isRowVisible(context.privacy, row))
-      .map((row) => {
-        const message = toApiMessage(row);
-        return { ...message, rank: ranks.get(row.key), highlights: highlights(message.text, query.q) };
-      }),
+    messages: toApiMessages(context.privacy, rows).map((message) => ({
+      ...message,
+      rank: ranks.get(message.key),
+      highlights: highlights(message.text, query.q),
+    })),
     total: isWhole ? found.rows.length : Math.max(found.estimate, found.rows.length + 1),
     totalIsEstimate: !isWhole,
     hasMore: end < found.rows.length,
