@@ -16,7 +16,8 @@ import type { LineJudge } from './line-judge.ts';
 
 /** One line that went or changed, as the index knows it. */
 export interface LineChange {
-  before: IndexedLine;
+  /** No more of it: of a segment, all lines may go. */
+  before: Pick<IndexedLine, 'key' | 'timeMs'>;
   /** Undefined: it is gone. */
   after: IndexedLine | undefined;
 }
@@ -141,14 +142,15 @@ class LineRewriter {
     }
     const verdict = this.#judge.judge(before);
     if (verdict === 'keep') return line;
+    const { key, timeMs } = before;
     if (verdict === 'remove') {
-      this.#onChange({ before, after: undefined });
+      this.#onChange({ before: { key, timeMs }, after: undefined });
       return undefined;
     }
     const blanked = Buffer.from(JSON.stringify(verdict));
     const after = indexLine(blanked, this.#after);
     if ('rejected' in after) throw new TypeError(`a blanked line is ${after.rejected}`);
-    this.#onChange({ before, after });
+    this.#onChange({ before: { key, timeMs }, after });
     return Buffer.concat([blanked, line.subarray(end)]);
   }
 }
