@@ -12,6 +12,7 @@ import { writeObjectBody } from '../../../test/support/segments.ts';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
 import type { Database } from '../../index/database/database.ts';
+import { typeNumber } from '../../index/event-numbers.ts';
 import { Indexer } from '../../index/indexer.ts';
 import { encodeName, objectKey, segmentFile } from '../../segment-name.ts';
 import { openSpool } from '../../spool.ts';
@@ -170,6 +171,9 @@ describe('forgetting in the index', () => {
       );
       await session.exec(`
         INSERT INTO kept_user_activity SELECT 'p', 1, '2026-10-01', id, 'zq_name', 1, 1, 1, 0 FROM users WHERE user_key = '777';
+        INSERT INTO mod_actions (ts, key, channel_id, type, moderator, target_key, target_user_id)
+          SELECT '2026-10-02', gen_random_uuid(), c.id, ${typeNumber('delete')}, 'admin', gen_random_uuid(), u.id
+          FROM channels c, users u WHERE c.name = 'lirik' AND u.user_key = '777';
         INSERT INTO user_scores SELECT 'p', 'twitch', id, 1, 1, now() FROM users WHERE user_key = '777';
         INSERT INTO kept_channel_summaries SELECT 'p', id, '2026-10-01',
           '{"topUsers":[{"login":"bob","messages":3},{"login":"zq_name","messages":2},{"login":"ann","messages":1}]}'

@@ -41,6 +41,12 @@ export async function forgetPersonRows(
       [ids, logins, until, databaseText(platform)],
     );
     const messages = await removeGathered(session, windowMs);
+    // An admin's deletion has no line, and may have outlived the message.
+    await session.query(
+      `UPDATE mod_actions a SET target_user_id = NULL WHERE a.target_user_id = ANY($1::int[])
+         AND a.ts <= $2::timestamptz AND NOT EXISTS (SELECT FROM messages m WHERE m.key = a.key AND m.ts = a.ts)`,
+      [ids, until],
+    );
     await removePerson(session, ids);
     await removeKept(session, platform, digests, ids);
     await session.query(
