@@ -49,6 +49,8 @@ import { createUploader } from './uploading/uploader.ts';
 const STOP_DEADLINE_MS = 2_800;
 /** A part that has not closed by then is left behind: the recorder's turn must come. */
 const STOP_PART_MS = 700;
+/** So long the first request waits for the archive, to hear what it knows of people's wishes. */
+const DECISIONS_TIMEOUT_MS = 5_000;
 const WATCHDOG_MS = 10_000;
 /** A recorder that has not committed for so long, without the disk being the cause, is started anew. */
 const RECORDER_STALL_MS = 300_000;
@@ -151,7 +153,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
     privacy: decisions.gate,
     onCommand: (event) => privacyDesk.onCommand(event),
     onSealed: () => uploader.nudge(),
-    onBroken: (file, goodBytes) => void recoverSegment(file, goodBytes, recovery),
+    onBroken: (file, goodBytes) =>
+      void uploader.inHand(file, () => recoverSegment(file, goodBytes, recovery)),
   });
 
   let parseFailures = 0;
@@ -275,6 +278,11 @@ export async function runService(options: ServiceOptions): Promise<number> {
           status,
           metrics,
           loadApi: async () => {
+            // Nothing of the index is served before it is known what must not be.
+            if (hasIndex)
+              await decisions.demandKnown(
+                AbortSignal.any([stopSources.signal, AbortSignal.timeout(DECISIONS_TIMEOUT_MS)]),
+              );
             const { loadApi } = await import('./api/load-api.ts');
             return loadApi({
               ...shared,
