@@ -92,10 +92,7 @@ export async function runApi({ configFile, loaded, log, version }: ApiRoleOption
   const deciding = decisions.run(stop.signal);
   /** Nothing is served before it is known what must not be. */
   const load = async () => {
-    if (!decisions.isKnown)
-      await decisions.sync(AbortSignal.any([stop.signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]));
-    if (!decisions.isKnown)
-      throw new ChatlogError('database_unavailable', 'neither index nor archive can be reached');
+    await decisions.demandKnown(AbortSignal.any([stop.signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]));
     return loadApi({ ...context, recorder: undefined });
   };
   const { host, port } = config.http;

@@ -90,6 +90,38 @@ test('while the archive cannot be reached a decision waits, and gets there when 
   expect(JSON.parse(await store.read(first.id, never))).toEqual(first);
 });
 
+test('what is decided is known once a place beyond this machine has told, though another hangs', async () => {
+  await using dir = await tempDir();
+  const local = decisionDirectory(dir.join('local'));
+  const store = decisionArchive(await createDirectoryObjectStore(dir.join('archive')));
+  await expect(logOf([local]).demandKnown(never)).resolves.toBeUndefined();
+  const gone: DecisionPlace = {
+    ...store,
+    ids: () => Promise.reject(new ChatlogError('unreachable', 'no network', { retryable: true })),
+  };
+  const alone = logOf([local, gone]);
+  await alone.load();
+  await expect(alone.demandKnown(never)).rejects.toMatchObject({ code: 'database_unavailable' });
+  const asked = Promise.withResolvers<void>();
+  const hanging: DecisionPlace = {
+    ...store,
+    ids: (signal) => {
+      asked.resolve();
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    },
+  };
+  const elsewhere = logOf([decisionDirectory(dir.join('elsewhere')), store]);
+  await elsewhere.make(optOut);
+  await elsewhere.sync(never);
+  const log = logOf([local, hanging, store]);
+  const deadline = new AbortController();
+  const known = log.demandKnown(deadline.signal);
+  await asked.promise;
+  await waitFor('the other place is heard', () => log.all().length === 1);
+  deadline.abort();
+  await known;
+});
+
 test('of opting out and in again the later one counts, in whatever order one learns of them', () => {
   // Ids tell the order.
   const at = (second: number, kind: 'opt_out' | 'opt_in'): Decision => ({

@@ -4,7 +4,7 @@
  * one that cannot be reached gets its own later. A decision takes effect here as soon as it is on the local disk.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorText } from '../lib/errors.ts';
+import { ChatlogError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Decision, type DecisionDraft, makeDecision, parseDecision } from './decision.ts';
 import { DecisionGate } from './decision-gate.ts';
@@ -30,8 +30,9 @@ export class DecisionLog {
   readonly #decisions = new Map<string, { decision: Decision; text: string }>();
   readonly #gate = new DecisionGate();
   #wake = Promise.withResolvers<void>();
+  readonly #heard = new Set<DecisionPlace>();
   #isLoaded = false;
-  #isKnown = false;
+  #wereAllAsked = false;
 
   constructor(options: DecisionLogOptions) {
     this.#options = options;
@@ -41,9 +42,22 @@ export class DecisionLog {
     return this.#gate;
   }
 
-  /** Whether any place has told what it knows since this process began: until then there may be wishes nobody here heard of. */
-  get isKnown(): boolean {
-    return this.#isKnown;
+  /**
+   * Resolves where each place was asked and one beyond this machine has told what it knows, since this process began:
+   * until then there may be wishes nobody here heard of, and nothing should be served. Throws `database_unavailable`.
+   */
+  async demandKnown(signal: AbortSignal): Promise<void> {
+    if (!this.#isKnown()) await this.sync(signal).catch(() => false);
+    if (!this.#isKnown())
+      throw new ChatlogError('database_unavailable', 'neither index nor archive can be reached');
+  }
+
+  #isKnown(): boolean {
+    const { places } = this.#options;
+    return (
+      this.#wereAllAsked &&
+      places.some((place) => this.#heard.has(place) && (!place.isLocal || places.length === 1))
+    );
   }
 
   /** In the order in which they were made. */
@@ -73,14 +87,16 @@ export class DecisionLog {
   /** Brings all places to the same decisions. False where one could not be reached. */
   async sync(signal: AbortSignal): Promise<boolean> {
     const reached = new Map<DecisionPlace, ReadonlySet<string>>();
-    for (const place of this.#options.places) {
-      await this.#trying(
-        place,
-        signal,
-        async () => void reached.set(place, await this.#learn(place, signal)),
-      );
+    const ask = async (place: DecisionPlace) => {
+      reached.set(place, await this.#learn(place, signal));
+      this.#heard.add(place);
+    };
+    // Side by side: one that hangs keeps nobody from hearing of the others.
+    try {
+      await Promise.all(this.#options.places.map((place) => this.#trying(place, signal, () => ask(place))));
+    } finally {
+      this.#wereAllAsked = true;
     }
-    this.#isKnown ||= reached.size > 0;
     let isComplete = reached.size === this.#options.places.length;
     for (const [place, known] of reached) {
       isComplete = (await this.#trying(place, signal, () => this.#teach(place, known, signal))) && isComplete;

@@ -21,6 +21,8 @@ import { DECISION_PREFIX, type Decision } from './decision.ts';
 
 export interface DecisionPlace {
   readonly name: string;
+  /** Of this machine alone: a new one begins with it empty, whatever was decided elsewhere. */
+  readonly isLocal?: true;
   ids(signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** The JSON text. */
   read(id: string, signal: AbortSignal): Promise<string>;
@@ -34,6 +36,7 @@ export function decisionDirectory(directory: string): DecisionPlace {
   const path = (id: string) => join(directory, `${id}.json`);
   return {
     name: directory,
+    isLocal: true,
     ids: async () => {
       await makeDirectory(directory);
       return new Set((await readdir(directory)).flatMap((file) => FILE.exec(file)?.[1] ?? []));
