@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { plainText } from '../../index/database-text.ts';
 import { activeUsers } from '../../index/queries/active-users.ts';
 import { activity, topChannels } from '../../index/queries/channel-activity.ts';
-import { allChannels } from '../../index/queries/find-channels.ts';
 import { gapTotals } from '../../index/queries/gap-page.ts';
 import { indexTotals } from '../../index/queries/index-totals.ts';
 import { ledgerTotals } from '../../index/queries/segment-page.ts';
@@ -18,6 +17,7 @@ import {
 } from '../parameters.ts';
 import { readIndex } from '../read-index.ts';
 import { allowReuse } from '../reuse.ts';
+import { channelsOf } from '../subjects.ts';
 import { isChannelVisible, isUserVisible } from '../visibility.ts';
 import { apiUser, toApiUser } from './users.ts';
 
@@ -97,7 +97,7 @@ export function registerStatsRoutes(app: ApiApp, context: ApiContext): void {
     const per = range.untilMs - range.sinceMs <= HOURS_MAX_MS ? ('hour' as const) : ('day' as const);
     const archiveSinceMs = Math.max(range.sinceMs, range.untilMs - HOURS_MAX_MS);
     const found = await readIndex(context, request, async (session) => {
-      const channels = await allChannels(session, undefined);
+      const channels = await channelsOf(session, privacy, undefined, undefined);
       const names = channels.map((row) => ({ platform: plainText(row.platform), name: plainText(row.name) }));
       return {
         totals: await indexTotals(session),

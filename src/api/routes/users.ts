@@ -16,7 +16,7 @@ import { invalidCursor, isCount, packCursor, unpackCursor } from '../cursor.ts';
 import { limitParameter, pageSize, platformParameter, userParameter } from '../parameters.ts';
 import { readIndex } from '../read-index.ts';
 import { usersOf } from '../subjects.ts';
-import { isUserVisible } from '../visibility.ts';
+import { isChannelVisible, isUserVisible } from '../visibility.ts';
 
 const time = z.iso.datetime();
 
@@ -180,12 +180,14 @@ function registerProfile(app: ApiApp, context: ApiContext): void {
         daysActive: totals.days,
         firstSeen: iso(totals.first_at),
         lastSeen: iso(totals.last_at),
-        channels: channels.map(({ platform, channel, messages, last_at }) => ({
-          platform: plainText(platform),
-          channel: plainText(channel),
-          messages,
-          lastSeen: last_at.toISOString(),
-        })),
+        channels: channels
+          .map(({ platform, channel, messages, last_at }) => ({
+            platform: plainText(platform),
+            channel: plainText(channel),
+            messages,
+            lastSeen: last_at.toISOString(),
+          }))
+          .filter(({ platform, channel }) => isChannelVisible(context.privacy, platform, channel)),
         names: names.map(({ login, display_name, messages, first_at, last_at }) => ({
           username: plainText(login),
           displayName: plainText(display_name || login),
