@@ -32,6 +32,8 @@ export interface RouteConfig {
   scope?: Access;
   /** Seconds for which an answer may be reused without asking; 0 and left out: asked for again each time, by its tag. */
   cacheSeconds?: number;
+  /** It may read the archive, and say nothing for as long as that takes. */
+  readsArchive?: boolean;
   /** Parameters that the schema does not know are passed over; else they are refused. */
   ignoresUnknown?: boolean;
 }
@@ -190,15 +192,17 @@ async function addGates(app: ApiApp, context: ApiContext): Promise<void> {
     // Fastify's own fires as soon as a body has been read.
     if (request.body !== undefined || request.method !== 'GET')
       Object.defineProperty(request, 'signal', { value: gone });
-    request.caller ??= await authentication.caller(request);
-    if (request.method !== 'OPTIONS')
-      demandAccess(request.caller, request.routeOptions.config.scope ?? 'public', settings().read_access);
+    const { scope = 'public', readsArchive = false } = request.routeOptions.config;
+    request.caller ??= await authentication.caller(request, gone);
+    if (request.method !== 'OPTIONS') demandAccess(request.caller, scope, settings().read_access);
     const giveBack = await turns.take(gone);
     if (giveBack === undefined)
       throw new ApiError(503, 'overloaded', 'too many requests wait already', { retryAfterSeconds: 1 });
     reply.raw.once('close', giveBack);
-    // Work that an admin asks for (forgetting, exporting) may say nothing for long.
-    if (request.routeOptions.config.scope === 'admin') request.socket.setTimeout?.(0);
+    if (gone.aborted) giveBack();
+    gone.throwIfAborted();
+    // Forgetting, exporting and reading the archive may say nothing for long; slow readers are watched all the same.
+    if (scope === 'admin' || scope === 'export' || readsArchive) request.socket.setTimeout?.(0);
     slowClients.watch(reply.raw);
   });
   app.decorate('forgetTokens', () => authentication.forget());
@@ -207,9 +211,12 @@ async function addGates(app: ApiApp, context: ApiContext): Promise<void> {
 /** Fires when the client went away before it had its answer. */
 function goneSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
+  const abort = () => gone.abort(new ApiError(499, 'client_gone', 'the client went away'));
   raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort(new ApiError(499, 'client_gone', 'the client went away'));
+    if (!raw.writableFinished) abort();
   });
+  // It may have gone while the API was loading.
+  if (raw.destroyed) abort();
   return gone.signal;
 }
 

@@ -151,6 +151,8 @@ async function answer(
   const path = pathOf(request);
   if (api && !OWN_PATHS.has(path) && (options.isForApi?.(request) ?? true)) {
     const listener = await api();
+    // Nobody waits for it any more.
+    if (response.destroyed) return;
     return listener(request, response);
   }
   request.resume();

@@ -34,7 +34,7 @@ import { sendEvents, sendLog } from './send-log.ts';
 const ENDED_MAX_AGE_SECONDS = 36_000;
 /** Draws at random until a line may be shown. */
 const DRAWS_MAX = 20;
-const CONFIG = { scope: 'read', ignoresUnknown: true } as const;
+const CONFIG = { scope: 'read', ignoresUnknown: true, readsArchive: true } as const;
 
 /** The log that a path names. */
 interface Log {

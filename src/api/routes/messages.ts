@@ -86,6 +86,8 @@ const messagesQuery = z.object({
 const someQuery = z.object({ ...where, type: typeParameter.optional(), ...pageParameters });
 
 const config = { scope: 'read' } as const;
+/** Pages of one channel go on there. */
+const pagesConfig = { ...config, readsArchive: true } as const;
 const tags = ['messages'];
 
 export function registerMessageRoutes(app: ApiApp, context: ApiContext): void {
@@ -116,7 +118,10 @@ export function registerMessageRoutes(app: ApiApp, context: ApiContext): void {
   for (const { url, summary, description, querystring, only } of routes) {
     app.get(
       url,
-      { config, schema: { tags, summary, description, querystring, response: { 200: messagesAnswer } } },
+      {
+        config: pagesConfig,
+        schema: { tags, summary, description, querystring, response: { 200: messagesAnswer } },
+      },
       async (request, reply) => {
         const question = { ...only, ...(request.query as z.output<typeof messagesQuery>) };
         const answer = await answerBeyondIndex(context, { request, reply }, question, (asked) =>

@@ -51,13 +51,19 @@ export class Authentication {
     return undefined;
   }
 
-  /** Whoever holds this request's token. Throws 401 for one that is not in force; undefined where there is none. */
-  async caller(request: FastifyRequest): Promise<Caller | undefined> {
+  /**
+   * Whoever holds this request's token. Throws 401 for one that is not in force; undefined where there is none.
+   * @param gone fires when nobody waits for the answer any more
+   */
+  async caller(request: FastifyRequest, gone: AbortSignal): Promise<Caller | undefined> {
     const remembered = this.remembered(request);
     const text = bearerToken(request);
     if (remembered || text === undefined) return remembered;
-    const { database, log, now } = this.#context;
-    const token = isToken(text) ? await findToken(database, text) : undefined;
+    const { database, log, now, config } = this.#context;
+    const statementTimeoutMs = config().http.statement_timeout_seconds * 1_000;
+    const token = isToken(text)
+      ? await findToken(database, text, { statementTimeoutMs, signal: gone })
+      : undefined;
     if (!token)
       throw unauthorized(
         'invalid_token',
@@ -65,7 +71,7 @@ export class Authentication {
         'It may have been revoked, or cut off.',
       );
     this.#remember(hashToken(text), token);
-    touchToken(database, token, now()).catch((error: unknown) =>
+    touchToken(database, token, now(), { statementTimeoutMs }).catch((error: unknown) =>
       log.debug({ err: errorText(error) }, 'cannot note the use of a token'),
     );
     return callerOf(token);

@@ -3,7 +3,7 @@
  * hash is needed. They are the only rows that no archive can bring back.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Database } from '../../index/database/database.ts';
+import type { Database, SessionOptions } from '../../index/database/database.ts';
 import type { Scope } from '../api-context.ts';
 import { ApiError, notFound } from '../api-error.ts';
 
@@ -110,27 +110,40 @@ export async function revokeToken(database: Database, idOrName: string, nowMs: n
 }
 
 /** Undefined where there is no such token, or it was revoked. */
-export async function findToken(database: Database, token: string): Promise<TokenInfo | undefined> {
+export async function findToken(
+  database: Database,
+  token: string,
+  options?: SessionOptions,
+): Promise<TokenInfo | undefined> {
   const wanted = hashToken(token);
-  const row = await database.read((session) =>
-    session.sql
-      .selectFrom('api_tokens')
-      .select([...COLUMNS, 'hash'])
-      .where('hash', '=', wanted)
-      .executeTakeFirst(),
+  const row = await database.read(
+    (session) =>
+      session.sql
+        .selectFrom('api_tokens')
+        .select([...COLUMNS, 'hash'])
+        .where('hash', '=', wanted)
+        .executeTakeFirst(),
+    options,
   );
   return row && isSameHash(row.hash, wanted) && row.revoked_at === null ? tokenInfo(row) : undefined;
 }
 
 /** Notes that it is in use; seldom. */
-export async function touchToken(database: Database, token: TokenInfo, nowMs: number): Promise<void> {
+export async function touchToken(
+  database: Database,
+  token: TokenInfo,
+  nowMs: number,
+  options?: SessionOptions,
+): Promise<void> {
   if (token.lastUsedAt && nowMs - token.lastUsedAt.getTime() < LAST_USED_STEP_MS) return;
-  await database.transaction(({ sql }) =>
-    sql
-      .updateTable('api_tokens')
-      .set({ last_used_at: new Date(nowMs) })
-      .where('id', '=', token.id)
-      .execute(),
+  await database.transaction(
+    ({ sql }) =>
+      sql
+        .updateTable('api_tokens')
+        .set({ last_used_at: new Date(nowMs) })
+        .where('id', '=', token.id)
+        .execute(),
+    options,
   );
 }
 
