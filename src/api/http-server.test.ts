@@ -70,6 +70,38 @@ it('tries again to load what could not be loaded, and is well meanwhile', async 
   expect((await fetch(`${server.url}/api`)).status).toBe(200);
 });
 
+it('hands on no request whose client left while the API was loading', async () => {
+  const loading = Promise.withResolvers<void>();
+  const paths: (string | undefined)[] = [];
+  const arrived = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  await using server = await serve({
+    isForApi: ({ url, socket }) => {
+      if (url === '/left') {
+        socket.once('close', left.resolve);
+        arrived.resolve();
+      }
+      return true;
+    },
+    loadApi: async () => {
+      await loading.promise;
+      return (request, response) => {
+        paths.push(request.url);
+        response.end();
+      };
+    },
+  });
+  const leaving = new AbortController();
+  const gone = fetch(`${server.url}/left`, { signal: leaving.signal }).catch(() => {});
+  const waits = fetch(`${server.url}/waits`);
+  await arrived.promise;
+  leaving.abort();
+  await Promise.all([gone, left.promise]);
+  loading.resolve();
+  await waits;
+  expect(paths).toEqual(['/waits']);
+});
+
 it('has neither status nor metrics where nothing is recorded', async () => {
   await using server = await serve();
   for (const path of ['/status', '/metrics', '/api/messages']) {
