@@ -15,6 +15,11 @@ const EMBEDDED_MEMORY_MIN = 900 * 1024 * 1024;
 /** Below `data_dir`. */
 const DIRECTORY = 'index';
 
+/** Where files of the embedded database are set aside that cannot be opened any more. */
+export function brokenIndexPath(dataDir: string): string {
+  return join(dataDir, `${DIRECTORY}.broken`);
+}
+
 type DatabaseConfig = Pick<Config, 'data_dir' | 'database_url' | 'database_read_url' | 'index'>;
 
 /** Whether this configuration wants an index on this machine. */
@@ -52,7 +57,7 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
     });
   });
   try {
-    const database = await openEmbedded(directory, log);
+    const database = await openEmbedded(directory, brokenIndexPath(data_dir), log);
     return {
       ...database,
       async [Symbol.asyncDispose]() {
@@ -70,7 +75,7 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
  * PGlite syncs nothing: a power failure can leave files that it cannot open any more. They are set aside and a new database
  * is made, which the indexer fills again from the archive.
  */
-async function openEmbedded(directory: string, log: Logger): Promise<Database> {
+async function openEmbedded(directory: string, broken: string, log: Logger): Promise<Database> {
   const { createPgliteDatabase } = await import('./database/pglite-database.ts');
   const existed = (await readdir(directory)).length > 0;
   const database = await createPgliteDatabase(directory);
@@ -81,7 +86,6 @@ async function openEmbedded(directory: string, log: Logger): Promise<Database> {
     await database[Symbol.asyncDispose]();
     // A thread that ended (no memory, say) tells nothing of the files.
     if (!existed || error instanceof ChatlogError) throw error;
-    const broken = `${directory}.broken`;
     await rm(broken, { recursive: true, force: true });
     await rename(directory, broken);
     log.error(

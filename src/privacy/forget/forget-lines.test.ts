@@ -147,6 +147,14 @@ test('files of the local disk are rewritten wherever they lie, with mode and tim
   expect(await readFile(aside, 'utf8')).toBe(`${kept}not JSON\n`);
 });
 
+test('files of an embedded database that was set aside go', async () => {
+  await using it = await bench();
+  await mkdir(it.path('data', 'index.broken', 'base'), { recursive: true });
+  await writeFile(it.path('data', 'index.broken', 'base', '1'), 'ann');
+  await it.forget();
+  expect(await readdir(it.path('data'))).not.toContain('index.broken');
+});
+
 test('a file that moves on while it is waited for is found where it went', async () => {
   const kept = line('bob', 'hello');
   const file = 'twitch_x_20261121_1300.jsonl';
