@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiContext } from '../../../test/support/api-context.ts';
 import { openDatabase, type TestDatabase } from '../../../test/support/databases.ts';
 import { loadEvents, openApi, type TestApi } from '../../../test/support/query-fixture.ts';
 import { silentLog } from '../../../test/support/recorder-fixture.ts';
 import type { ChatEvent, EventType } from '../../event.ts';
 import { createTrigramIndex } from '../../index/optional-indexes.ts';
+import { createToken } from '../tokens/token-store.ts';
 
 const NOW = Date.UTC(2026, 9, 5, 12);
 const HOUR_MS = 3_600_000;
@@ -344,5 +346,20 @@ describe.each(['PostgreSQL 15', 'PGlite'] as const)('questions to the index on %
       cursor = `&cursor=${page.nextCursor}`;
     }
     expect(keys).toEqual(Array.from({ length: 9 }, (_, index) => `key-${index + 2}`));
+  });
+
+  it('links objects, which hold what is withheld elsewhere, for admins alone', async () => {
+    const presign = async (key: string) => `https://store/${key}`;
+    const { store } = apiContext({ database });
+    await using linking = await openApi({ database, overrides: { store: { ...store, presign } } });
+    const { token } = await createToken(database, { scope: 'export', name: 'exporter' });
+    const url = '/api/segments?channel=xqc&since=2026-10-04&until=2026-10-05&limit=1';
+    for (const [authorization, link] of [
+      [`Bearer ${token}`, undefined],
+      [linking.authorization, 'https://store/key-0'],
+    ] as const) {
+      const { body } = await linking.get<{ segments: { url?: string }[] }>(url, { authorization });
+      expect(body.segments.map((segment) => segment.url)).toEqual([link]);
+    }
   });
 });

@@ -36,7 +36,10 @@ const apiSegment = z.object({
   objectBytes: z.number().int().nullable(),
   linesSha256: z.string().nullable(),
   instance: z.string().optional(),
-  url: z.string().optional().describe(`Reads the object without a token, for ${LINK_SECONDS} seconds.`),
+  url: z
+    .string()
+    .optional()
+    .describe(`Reads the object without a token, for ${LINK_SECONDS} seconds; for admins only.`),
 });
 
 const segmentsAnswer = z.object({
@@ -51,14 +54,14 @@ export function registerSegmentRoutes(app: ApiApp, context: ApiContext): void {
     tags: ['archive'],
     summary: 'What lies in storage for a range, oldest first',
     description:
-      'As far as the index has seen it: the last 24 hours, unless `since` and `until` say otherwise. The objects are JSON Lines, compressed as their names say (docs/record-format.md).',
+      'As far as the index has seen it: the last 24 hours, unless `since` and `until` say otherwise. The objects are JSON Lines, compressed as their names say (docs/record-format.md). Links, which need a token of scope `admin`, give them as they were written: also what those said who opted out later. `GET /api/export` leaves that out.',
     querystring: z.object({
       channel: channelParameter.optional(),
       platform: platformParameter.optional(),
       since: sinceParameter.optional(),
       until: untilParameter.optional(),
       links: booleanParameter(
-        'Whether to make links, where the store can; they are made when left out.',
+        'Whether to make links, where the store can and the token is an admin’s; they are made when left out.',
       ).default(true),
       limit: limitParameter(100),
       offset: offsetParameter,
@@ -67,7 +70,9 @@ export function registerSegmentRoutes(app: ApiApp, context: ApiContext): void {
     response: { 200: segmentsAnswer },
   };
   app.get('/api/segments', { config: { scope: 'export' }, schema }, async (request, reply) => {
-    const { channel, platform, links, offset, cursor } = request.query;
+    const { channel, platform, offset, cursor } = request.query;
+    // Objects hold what routes withhold.
+    const links = request.query.links && request.caller?.scope === 'admin';
     const { http } = context.config();
     const limit = pageSize(request.query.limit, http);
     const range = closedRange(request.query, { nowMs: context.now(), http, defaultMs: DAY_MS });
