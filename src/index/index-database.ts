@@ -11,7 +11,7 @@ import { isIndexEnabled, openIndexDatabase } from './open-index-database.ts';
 export function indexDatabase(config: Config, log: Logger): { database: Database; isEnabled: boolean } {
   const { database_url: url, data_dir } = config;
   const isEnabled = isIndexEnabled(config);
-  const open = isEnabled ? () => openIndexDatabase(config, log) : refuse;
+  const open = isEnabled ? (onEnded: () => void) => openIndexDatabase(config, log, onEnded) : refuse;
   const kind = url === undefined ? 'pglite' : 'postgres';
   const name = url === undefined ? `PGlite in ${join(data_dir, 'index')}` : `PostgreSQL at ${placeOf(url)}`;
   return { database: deferredDatabase({ kind, name, open }), isEnabled };

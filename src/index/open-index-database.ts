@@ -1,7 +1,8 @@
 /** Which database the configuration means: the one at `database_url`, else PGlite below `data_dir`. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
@@ -15,10 +16,15 @@ const EMBEDDED_MEMORY_MIN = 900 * 1024 * 1024;
 /** Below `data_dir`. */
 const DIRECTORY = 'index';
 
-/** Where files of the embedded database are set aside that cannot be opened any more. */
-export function brokenIndexPath(dataDir: string): string {
-  return join(dataDir, `${DIRECTORY}.broken`);
-}
+/** What was set aside, below `data_dir`: `index.broken-20261121T181200Z`. Nothing but {@link removeBrokenIndexes} removes it. */
+const BROKEN = `${DIRECTORY}.broken`;
+
+/** What could not be opened is opened once more after so long, before it is taken for broken. */
+const AGAIN_MS = 2_000;
+/** Some files of PostgreSQL's write-ahead log, which it makes as it opens. */
+const DISK_FREE_MIN = 64 * 1024 * 1024;
+const OF_THE_MACHINE =
+  /out of memory|\bOOM\b|cannot enlarge memory|(could not|cannot|unable to|failed to) allocate|no space left|permission denied|\b(ENOSPC|EDQUOT|ENOMEM|EMFILE|ENFILE|EACCES|EPERM|EROFS|EIO)\b/i;
 
 type DatabaseConfig = Pick<Config, 'data_dir' | 'database_url' | 'database_read_url' | 'index'>;
 
@@ -39,9 +45,14 @@ export function machineMemory(): number {
 
 /**
  * Touches no server yet: what is wrong with it is said by the first use. PGlite's files are this process's alone until it
- * is disposed: throws `index_in_use` where another one has them.
+ * is disposed: throws `index_in_use` where another one has them. `onEnded`: PGlite ended by itself; dispose of it, and
+ * open anew.
  */
-export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Promise<Database> {
+export async function openIndexDatabase(
+  config: DatabaseConfig,
+  log: Logger,
+  onEnded?: () => void,
+): Promise<Database> {
   const { database_url: url, database_read_url: readUrl, index, data_dir } = config;
   if (url !== undefined) {
     const { createPostgresDatabase } = await import('./database/postgres-database.ts');
@@ -57,7 +68,7 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
     });
   });
   try {
-    const database = await openEmbedded(directory, brokenIndexPath(data_dir), log);
+    const database = await openEmbedded(directory, log, onEnded);
     return {
       ...database,
       async [Symbol.asyncDispose]() {
@@ -75,23 +86,61 @@ export async function openIndexDatabase(config: DatabaseConfig, log: Logger): Pr
  * PGlite syncs nothing: a power failure can leave files that it cannot open any more. They are set aside and a new database
  * is made, which the indexer fills again from the archive.
  */
-async function openEmbedded(directory: string, broken: string, log: Logger): Promise<Database> {
-  const { createPgliteDatabase } = await import('./database/pglite-database.ts');
+async function openEmbedded(directory: string, log: Logger, onEnded?: () => void): Promise<Database> {
   const existed = (await readdir(directory)).length > 0;
-  const database = await createPgliteDatabase(directory);
+  try {
+    return await openFiles(directory, onEnded);
+  } catch (error) {
+    if (!existed || (await mayPass(error, directory))) throw error;
+  }
+  await sleep(AGAIN_MS);
+  try {
+    return await openFiles(directory, onEnded);
+  } catch (error) {
+    if (await mayPass(error, directory)) throw error;
+    await setAside(directory, error, log);
+    return openFiles(directory, onEnded);
+  }
+}
+
+async function openFiles(directory: string, onEnded?: () => void): Promise<Database> {
+  const { createPgliteDatabase } = await import('./database/pglite-database.ts');
+  let isOpen = false;
+  // One that cannot be opened ends too: that is this function's error.
+  const database = await createPgliteDatabase(directory, () => {
+    if (isOpen) onEnded?.();
+  });
   try {
     await database.read((session) => session.query('SELECT 1'));
+    isOpen = true;
     return database;
   } catch (error) {
     await database[Symbol.asyncDispose]();
-    // A thread that ended (no memory, say) tells nothing of the files.
-    if (!existed || error instanceof ChatlogError) throw error;
-    await rm(broken, { recursive: true, force: true });
-    await rename(directory, broken);
-    log.error(
-      { err: errorText(error), broken },
-      'the embedded database cannot be opened any more; it is set aside and made anew from the archive. Tokens have to be made again',
-    );
-    return createPgliteDatabase(directory);
+    throw error;
   }
+}
+
+/** Whether the machine may be the cause rather than the files: then they are opened again later. */
+async function mayPass(error: unknown, directory: string): Promise<boolean> {
+  // A thread that ended tells nothing of the files.
+  if (error instanceof ChatlogError || OF_THE_MACHINE.test(errorText(error))) return true;
+  // PostgreSQL says why it gave up to its own log, not to us.
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize < DISK_FREE_MIN;
+}
+
+async function setAside(directory: string, error: unknown, log: Logger): Promise<void> {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const broken = join(dirname(directory), `${BROKEN}-${time}`);
+  await rename(directory, broken);
+  log.error(
+    { err: errorText(error), broken },
+    'the embedded database cannot be opened any more; it is set aside and made anew from the archive. Tokens have to be made again',
+  );
+}
+
+/** Databases that were set aside: nobody can take single rows out of them. */
+export async function removeBrokenIndexes(dataDir: string): Promise<void> {
+  const broken = (await readdir(dataDir)).filter((name) => name.startsWith(BROKEN));
+  for (const name of broken) await rm(join(dataDir, name), { recursive: true, force: true });
 }

@@ -51,6 +51,26 @@ it('is unavailable while it cannot be opened, and tried again by the next use', 
   expect(log).toEqual(['read']);
 });
 
+it('that ended is disposed of and opened anew by the next use', async () => {
+  const log: string[] = [];
+  const ends: (() => void)[] = [];
+  const database = deferredDatabase({
+    kind: 'pglite',
+    name: 'it',
+    open: async (onEnded) => {
+      log.push('opened');
+      ends.push(onEnded);
+      return opened(log);
+    },
+  });
+  await database.read(nothing);
+  ends[0]!();
+  await database.read(nothing);
+  ends[0]!();
+  await database[Symbol.asyncDispose]();
+  expect(log).toEqual(['opened', 'read', 'closed', 'opened', 'read', 'closed']);
+});
+
 it('that was never used closes without being opened', async () => {
   const database = deferredDatabase({
     kind: 'pglite',

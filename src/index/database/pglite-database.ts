@@ -17,10 +17,13 @@ type Request = PgliteRequest extends infer R ? (R extends unknown ? Omit<R, 'id'
 /** COPY goes to the thread in pieces of about this size. */
 const COPY_BYTES = 4 * 1024 * 1024;
 
-/** Opens (first: creates, some seconds) lazily: what is wrong is said by the first use. */
-export async function createPgliteDatabase(directory: string): Promise<Database> {
+/**
+ * Opens (first: creates, some seconds) lazily: what is wrong is said by the first use. `onEnded`: its thread ended by
+ * itself, and every use from now on is `database_unavailable`.
+ */
+export async function createPgliteDatabase(directory: string, onEnded = () => {}): Promise<Database> {
   await makeDirectory(directory);
-  const thread = new PgliteThread(directory);
+  const thread = new PgliteThread(directory, onEnded);
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(action: () => Promise<T>): Promise<T> => {
     const mine = turn.then(action);
@@ -58,10 +61,13 @@ export async function createPgliteDatabase(directory: string): Promise<Database>
 class PgliteThread implements Connection {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<QueryAnswer>>();
+  readonly #onEnded: () => void;
   #nextId = 1;
   #ended: unknown;
+  #isClosing = false;
 
-  constructor(directory: string) {
+  constructor(directory: string, onEnded: () => void) {
+    this.#onEnded = onEnded;
     // In the bundle the thread's program is a file of its own beside this one's directory.
     const here = import.meta.url;
     const program = here.endsWith('.ts') ? './pglite-worker.ts' : '../pglite-worker.js';
@@ -101,6 +107,7 @@ class PgliteThread implements Connection {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#ended === undefined) await this.#ask({ kind: 'close' }).catch(() => {});
     await this.#worker.terminate();
   }
@@ -127,11 +134,13 @@ class PgliteThread implements Connection {
   }
 
   #end(error: unknown): void {
-    this.#ended ??= new ChatlogError('database_unavailable', `PGlite: ${errorText(error)}`, {
+    if (this.#ended !== undefined) return;
+    this.#ended = new ChatlogError('database_unavailable', `PGlite: ${errorText(error)}`, {
       retryable: true,
       cause: error,
     });
     for (const answer of this.#waiting.values()) answer.reject(this.#ended);
     this.#waiting.clear();
+    if (!this.#isClosing) this.#onEnded();
   }
 }

@@ -26,14 +26,20 @@ const opening = PGlite.create({
     [types.DATE]: (text: string) => text,
   },
 });
+/** What nothing can be asked any more. Its thread ends, so that the next use begins with a new one. */
+let isLost = false;
 // Said with the first request; without a listener it would end the process.
-opening.catch(() => {});
+opening.catch(() => {
+  isLost = true;
+});
 
 let turn: Promise<void> = Promise.resolve();
 port.on('message', (request: PgliteRequest) => {
   turn = turn.then(async () => {
     port.postMessage(await answer(request));
     if (request.kind === 'close') port.close();
+    // What was posted arrives all the same.
+    else if (isLost) process.exit();
   });
 });
 
@@ -42,9 +48,15 @@ async function answer(request: PgliteRequest): Promise<PgliteReply> {
   try {
     return { id, ...(await perform(await opening, request)) };
   } catch (error) {
+    isLost ||= isAbort(error);
     const { message, code, detail } = error as { message: string; code?: string; detail?: string };
     return { id, error: { message: String(message), ...(code && { code }), ...(detail && { detail }) } };
   }
+}
+
+/** The program itself ended, out of memory for one: PostgreSQL's own errors are none of these. */
+function isAbort(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || String((error as Error).message).startsWith('Aborted(');
 }
 
 async function perform(

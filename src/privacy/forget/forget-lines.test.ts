@@ -149,10 +149,10 @@ test('files of the local disk are rewritten wherever they lie, with mode and tim
 
 test('files of an embedded database that was set aside go', async () => {
   await using it = await bench();
-  await mkdir(it.path('data', 'index.broken', 'base'), { recursive: true });
-  await writeFile(it.path('data', 'index.broken', 'base', '1'), 'ann');
+  await mkdir(it.path('data', 'index.broken-20261121T181200Z', 'base'), { recursive: true });
+  await writeFile(it.path('data', 'index.broken-20261121T181200Z', 'base', '1'), 'ann');
   await it.forget();
-  expect(await readdir(it.path('data'))).not.toContain('index.broken');
+  expect(await readdir(it.path('data'))).not.toContain('index.broken-20261121T181200Z');
 });
 
 test('a file that moves on while it is waited for is found where it went', async () => {

@@ -4,12 +4,12 @@
  * mark (`state/decisions/<id>.done`) is on the disk, so that the next start takes up what a crash broke off. Failures are
  * tried again for ever, later and later.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config/schema.ts';
 import type { Database } from '../../index/database/database.ts';
-import { brokenIndexPath } from '../../index/open-index-database.ts';
+import { removeBrokenIndexes } from '../../index/open-index-database.ts';
 import { withMaintenanceLock } from '../../index/retention/maintenance-lock.ts';
 import { errorText } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -191,8 +191,7 @@ export class Forgetter {
       for (const { progress } of tasks) addObject(progress.report, object);
     };
     this.#enter(tasks, 'files');
-    // Nobody can take single rows out of it.
-    await rm(brokenIndexPath(spool.root), { recursive: true, force: true });
+    await removeBrokenIndexes(spool.root);
     const { instance } = config();
     const files = await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, signal });
     for (const { progress } of tasks) {
