@@ -13,6 +13,8 @@ import { thousands } from '../lib/report.ts';
 
 /** As `index.batch_lines` by default. */
 const BATCH_LINES = 5_000;
+/** Batches between two rounds of deriving sessions: the indexer does it every few seconds. */
+const DERIVE_EVERY = 20;
 const PROGRESS_MS = 15_000;
 
 /**
@@ -40,6 +42,7 @@ export async function loadHistory(
   let rows = 0;
   let batch: SegmentChunk[] = [];
   let waiting = 0;
+  let batches = 0;
   let toldMs = beganMs;
   // As the indexer does: the next lines are read while the database works on those before.
   let inFlight: Promise<void> = Promise.resolve();
@@ -51,6 +54,7 @@ export async function loadHistory(
     batch = [];
     waiting = 0;
     await before;
+    if (++batches % DERIVE_EVERY === 0) await loader.derive();
     if (performance.now() - toldMs < PROGRESS_MS) return;
     toldMs = performance.now();
     progress(`  ${thousands(rows)} rows, ${thousands(rows / elapsed())}/s`);

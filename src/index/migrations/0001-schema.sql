@@ -166,6 +166,8 @@ CREATE TABLE sessions_stale (
   from_ts    timestamptz NOT NULL,
   to_ts      timestamptz NOT NULL
 );
+-- Some hundred users at a time, however many wait after a long load.
+CREATE INDEX sessions_stale_by_user ON sessions_stale (channel_id, user_id);
 
 CREATE TABLE gaps (
   channel_id int NOT NULL,

@@ -42,6 +42,7 @@ const OF_OTHERS = [
   'segments_by_lines',
   'segments_pkey',
   'sessions_by_presence',
+  'sessions_stale_by_user',
   'templates_hash_key',
 ];
 
