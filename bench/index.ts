@@ -112,6 +112,8 @@ async function measureRoutes(url: string, own: PostgresServer | undefined): Prom
     data_dir: join(directory, 'data'),
     archive: { directory: join(directory, 'archive') },
     database_url: url,
+    // The history is of the past; nothing of it is to be looked for in the archive.
+    defaults: { retention_days: 'forever' },
   };
   const rows: string[][] = [];
   let api: MeasuredProcess | undefined;

@@ -32,6 +32,7 @@ export interface Found<Row> {
   estimate: number;
 }
 
+const HOUR_MS = 3_600_000;
 const WINDOW_MIN_MS = 60_000;
 /** A window is to hold so many times what is wanted, since the planner may be wrong. */
 const MARGIN = 3;
@@ -107,14 +108,35 @@ interface Span {
   untilMs: number;
 }
 
-/** The part of the range that is behind the position and not before everything. */
-async function spanOfData(session: Session, { range, after, order }: SearchQuery): Promise<Span | undefined> {
+/**
+ * The part of the range that is behind the position and has messages: windows that begin in silence would have grown far
+ * too wide when they come to where somebody speaks.
+ */
+async function spanOfData(
+  session: Session,
+  { range, after, order, filter }: SearchQuery,
+): Promise<Span | undefined> {
   const [oldest] = await listPartitions(session);
   if (!oldest) return undefined;
-  const span = { sinceMs: Math.max(range.sinceMs, oldest.fromMs), untilMs: range.untilMs };
+  const newestMs = await newestHourMs(session, filter.channelIds);
+  const untilMs = Math.min(range.untilMs, newestMs === undefined ? Infinity : newestMs + HOUR_MS);
+  const span = { sinceMs: Math.max(range.sinceMs, oldest.fromMs), untilMs };
   if (after && order === 'newest') span.untilMs = Math.min(span.untilMs, after.tsMs + 1);
   if (after && order === 'oldest') span.sinceMs = Math.max(span.sinceMs, after.tsMs);
   return span;
+}
+
+/** Of the channels, or of all: undefined where nothing was counted. Indexes: hourly_stats_pkey, hourly_stats_by_hour. */
+async function newestHourMs(
+  session: Session,
+  channelIds: readonly number[] | undefined,
+): Promise<number | undefined> {
+  const hours = channelIds
+    ? sql`SELECT max(s.hour) AS hour FROM unnest(${[...channelIds]}::int[]) AS c(id), LATERAL (
+        SELECT h.hour FROM hourly_stats h WHERE h.channel_id = c.id ORDER BY h.hour DESC LIMIT 1) s`
+    : sql`SELECT max(hour) AS hour FROM hourly_stats`;
+  const { rows } = await sql<{ hour: Date | null }>`${hours}`.execute(session.sql);
+  return rows[0]?.hour?.getTime();
 }
 
 /** `OFFSET 0` has the planner think of all rows of the window, not of the first few in order of time. */
