@@ -245,6 +245,29 @@ describe('export', () => {
     expect(await world.store.head(key, signal)).toEqual(before);
   });
 
+  it.each(['jsonl', 'parquet'] as const)(
+    'replaces its own earlier %s where somebody opted out since',
+    async (format) => {
+      await using database = await openDatabase('PostgreSQL 15');
+      const failing = { step: 'sql', statement: 'SELECT 1 / ($1::int - $1::int)' } as const;
+      await using world = await oneDay(database, { step: 'export', format }, failing);
+      await maintain({}, world.tools, signal);
+      const key = `exports/p/2026/11/10/twitch/c.${format === 'jsonl' ? 'jsonl.zst' : format}`;
+      const before = await world.store.head(key, signal);
+      await rows(database, "UPDATE pipeline_runs SET steps_done = 0, result = NULL, state = 'running'");
+      world.configure(configOf({ step: 'export', format }));
+      const privacy: PrivacyGate = {
+        ...OPEN_GATE,
+        isEmpty: false,
+        isUserOptedOut: (_, userKey) => userKey === '103',
+      };
+      const report = await maintain({}, { ...world.tools, privacy }, signal);
+      expect(report.waiting).toEqual([]);
+      const after = await world.store.head(key, signal);
+      expect(after?.description?.lines).toBeLessThan(before!.description!.lines);
+    },
+  );
+
   it('shows nothing of people who opted out, or are to be forgotten', async () => {
     await using database = await openDatabase('PostgreSQL 15');
     await using world = await oneDay(database, { step: 'export' });

@@ -65,7 +65,7 @@ async function forgetParquet(key: string, options: ForgetExportsOptions): Promis
   const { store, judge, scratch, signal } = options;
   const head = await store.head(key, signal);
   if (!head) return { key, removed: 0, blanked: 0 };
-  const rows = await readRows(await collectBytes(store.get(key, signal)));
+  const rows = await readExportedRows(await collectBytes(store.get(key, signal)));
   const report: ObjectReport = { key, removed: 0, blanked: 0 };
   const kept = rows.flatMap((row) => judgeRow(row, judge, report));
   if (report.removed + report.blanked === 0) return report;
@@ -104,7 +104,8 @@ function judgeRow(row: ExportedRow, judge: LineJudge, report: ObjectReport): Exp
   return [{ ...row, line: JSON.stringify(verdict) }];
 }
 
-async function readRows(bytes: Buffer): Promise<ExportedRow[]> {
+/** Of a Parquet object of ours; throws whatever the reader throws of another. */
+export async function readExportedRows(bytes: Buffer): Promise<ExportedRow[]> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
   const metadata = parquetMetadata(file);
   // Read as JSON it would come parsed; it is wanted byte for byte.

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { RECORD_FORMAT_VERSION } from '../../../event.ts';
 import { ChatlogError } from '../../../lib/errors.ts';
 import { channelPath } from '../../../segment-name.ts';
-import { compareObject } from '../../../storage/compare-object.ts';
-import type { SegmentDescription } from '../../../storage/object-store.ts';
+import { compareObject, objectDigest } from '../../../storage/compare-object.ts';
+import type { ObjectBody, PutOutcome, SegmentDescription } from '../../../storage/object-store.ts';
 import { LinesTally } from '../../../uploading/lines-tally.ts';
 import { dayRows } from '../day-rows.ts';
 import { dayText } from '../due-ranges.ts';
 import type { StepResult } from '../pipeline-state.ts';
 import { ExportFile } from './export-file.ts';
+import { isEarlierExport } from './is-earlier-export.ts';
 import type { StepCall } from './step.ts';
 import { writeJsonl } from './write-jsonl.ts';
 
@@ -23,8 +24,8 @@ export function exportKey({ step, pipeline, platform, channel, dayMs }: StepCall
 }
 
 /**
- * Writes every row of the day into one object and verifies it. Nothing is ever overwritten: an own earlier attempt is
- * recognised by its digest. A day without rows makes no object.
+ * Writes every row of the day into one object and verifies it. Nothing of others is ever overwritten: an own earlier
+ * attempt is recognised by its lines. A day without rows makes no object.
  */
 export async function exportRows(call: StepCall<'export'>): Promise<StepResult> {
   const { store, scratch } = call.tools;
@@ -33,7 +34,7 @@ export async function exportRows(call: StepCall<'export'>): Promise<StepResult> 
   try {
     const description = await writeFile(path, call);
     if (description.lines === 0) return { object: null, lines: 0 };
-    const outcome = await store.put(key, { path, description }, call.signal);
+    const outcome = await putObject(key, { path, description }, call);
     if (outcome === 'conflict')
       throw new ChatlogError('object_exists', `${key} holds something else than these rows`, {
         hint: 'Move that object away, then run "chatlog maintain --retry".',
@@ -44,6 +45,23 @@ export async function exportRows(call: StepCall<'export'>): Promise<StepResult> 
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** What an earlier attempt put is replaced where somebody opted out since. */
+async function putObject(
+  key: string,
+  body: ObjectBody,
+  { tools, signal }: StepCall<'export'>,
+): Promise<PutOutcome> {
+  const { store } = tools;
+  const outcome = await store.put(key, body, signal);
+  if (outcome !== 'conflict') return outcome;
+  const head = await store.head(key, signal);
+  if (!head) return outcome;
+  const digest = await objectDigest(store, key, head, signal);
+  if (!(await isEarlierExport(key, body.description.linesSha256, tools, signal))) return outcome;
+  const replaced = await store.replace(key, body, digest, signal);
+  return replaced === 'replaced' ? 'created' : outcome;
 }
 
 async function writeFile(path: string, call: StepCall<'export'>): Promise<SegmentDescription> {
