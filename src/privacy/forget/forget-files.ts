@@ -93,10 +93,14 @@ export async function surveyFiles(
 }
 
 async function sealOpen(options: ForgetFilesOptions): Promise<void> {
+  const { keepers, signal } = options;
+  // A recorder that has stopped answers no more.
+  signal.throwIfAborted();
   // What was taken before the decision may still wait in memory: it shows in a file only now.
-  await options.keepers.seal(new Set());
+  await keepers.seal(new Set());
   const files = await openOnes(options);
-  if (files.size > 0) await options.keepers.seal(files);
+  signal.throwIfAborted();
+  if (files.size > 0) await keepers.seal(files);
 }
 
 /** Files of `open/` that hold what is to go. */
