@@ -1,7 +1,7 @@
 /** What an admin may change about channels. The configuration file is edited, as by hand, and comments in it stay. */
 import { z } from 'zod';
 import { channelIdentity, channelName } from '../../config/channel-names.ts';
-import { resolveChannels } from '../../config/resolve-channels.ts';
+import { type EffectiveChannel, resolveChannels } from '../../config/resolve-channels.ts';
 import { channelSettings } from '../../config/schema.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import type { ApiApp, ApiContext, RecorderControl } from '../api-context.ts';
@@ -13,7 +13,14 @@ const platform = z
   .describe('twitch, or irc-<network>');
 const name = z.string().min(1).max(400).describe('Name of the channel; of IRC with its #');
 
-const named = { params: z.object({ name }), querystring: z.object({ platform: platform.default('twitch') }) };
+const named = {
+  params: z.object({ name }),
+  querystring: z.object({
+    platform: platform
+      .optional()
+      .describe('Of the channel; not needed where one platform alone has a channel of this name.'),
+  }),
+};
 
 /** `null` goes back to the default. */
 const settings = z.strictObject({
@@ -97,15 +104,15 @@ export function registerChannelAdminRoutes(app: ApiApp, context: ApiContext): vo
       },
     },
     async ({ params, query, body }) => {
-      const own = configured(context, query.platform, params.name);
+      const channel = configured(context, query.platform, params.name);
       const changes = Object.entries(body).map(([key, value]) => [
         SETTING_KEYS[key as keyof typeof SETTING_KEYS],
         value === null ? '' : String(value),
       ]);
       if (changes.length === 0)
         throw invalidParameter('body', `should have one of ${Object.keys(SETTING_KEYS).join(', ')}`);
-      await explained(control().setChannel(query.platform, own, Object.fromEntries(changes)));
-      return describe(context, query.platform, own);
+      await explained(control().setChannel(channel.platform, channel.name, Object.fromEntries(changes)));
+      return describe(context, channel.platform, channel.name);
     },
   );
   app.delete(
@@ -121,9 +128,9 @@ export function registerChannelAdminRoutes(app: ApiApp, context: ApiContext): vo
       },
     },
     async ({ params, query }) => {
-      const own = configured(context, query.platform, params.name);
-      await explained(control().removeChannel(query.platform, own));
-      return describe(context, query.platform, own);
+      const channel = configured(context, query.platform, params.name);
+      await explained(control().removeChannel(channel.platform, channel.name));
+      return describe(context, channel.platform, channel.name);
     },
   );
   app.post(
@@ -139,9 +146,9 @@ export function registerChannelAdminRoutes(app: ApiApp, context: ApiContext): vo
       },
     },
     async ({ params, query }, reply) => {
-      const own = configured(context, query.platform, params.name);
-      await explained(control().rejoin(query.platform, own));
-      return reply.code(202).send(describe(context, query.platform, own));
+      const channel = configured(context, query.platform, params.name);
+      await explained(control().rejoin(channel.platform, channel.name));
+      return reply.code(202).send(describe(context, channel.platform, channel.name));
     },
   );
 }
@@ -152,15 +159,25 @@ function normalised(ofPlatform: string, text: string, parameter: string): string
   throw invalidParameter(parameter, result.problem);
 }
 
-/** The name as the configuration has it. Throws 404 where it has none. */
-function configured(context: ApiContext, ofPlatform: string, text: string): string {
-  const found = settingsOf(context, ofPlatform, normalised(ofPlatform, text, 'name'));
-  if (!found)
-    throw notFound(`channel ${text} of ${ofPlatform} in the configuration`, 'POST /api/channels adds one.');
-  return found.name;
+/** As the configuration has it. Throws 404 where it has none, and 409 where several platforms have one of the name. */
+function configured(context: ApiContext, onPlatform: string | undefined, text: string): EffectiveChannel {
+  if (onPlatform !== undefined) normalised(onPlatform, text, 'name');
+  const platforms = onPlatform === undefined ? [...resolveChannels(context.config()).keys()] : [onPlatform];
+  const [found, ...others] = platforms.flatMap((each) => settingsOf(context, each, text) ?? []);
+  if (!found) {
+    const which = onPlatform === undefined ? text : `${text} of ${onPlatform}`;
+    throw notFound(`channel ${which} in the configuration`, 'POST /api/channels adds one.');
+  }
+  if (others.length > 0) {
+    const all = [found, ...others].map(({ platform: each }) => each).join(', ');
+    throw new ApiError(409, 'ambiguous_name', `several platforms have a channel ${text}: ${all}`, {
+      hint: 'Say which by platform.',
+    });
+  }
+  return found;
 }
 
-function settingsOf(context: ApiContext, ofPlatform: string, own: string) {
+function settingsOf(context: ApiContext, ofPlatform: string, own: string): EffectiveChannel | undefined {
   const identity = channelIdentity(ofPlatform, own);
   const channels = resolveChannels(context.config()).get(ofPlatform) ?? [];
   return channels.find((channel) => channelIdentity(ofPlatform, channel.name) === identity);
