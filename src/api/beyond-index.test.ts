@@ -65,6 +65,8 @@ async function walk(from: ApiApp, query: string, limit: number) {
     expect(answer.messages.length).toBeLessThanOrEqual(limit);
     expect(answer.hasMore).toBe(answer.nextCursor !== null);
     places.push(...answer.messages.map(placeOf));
+    if (answer.hasMore) expect(answer.total).toBeGreaterThan(places.length);
+    else expect(answer.total).toBe(places.length);
     sources.push(answer.source);
     cursor = answer.nextCursor;
   }

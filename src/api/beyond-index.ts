@@ -16,11 +16,12 @@ import { IdenticalLines } from '../index/identical-lines.ts';
 import { type IndexedLine, indexLine } from '../index/message-row.ts';
 import type { AnsweredRow } from '../index/queries/answered-row.ts';
 import { findChannels } from '../index/queries/find-channels.ts';
+import type { Position } from '../index/queries/page.ts';
 import { dayOfText } from '../index/retention/due-ranges.ts';
 import { MESSAGE_TYPES, type MessageQuestion, type MessagesAnswer } from './answer-messages.ts';
 import type { ApiContext } from './api-context.ts';
 import { type ApiMessage, toApiMessage } from './api-message.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor, encodeCursor, type Tally } from './cursor.ts';
 import { openRange, pageSize } from './parameters.ts';
 import { readIndex } from './read-index.ts';
 import { isChannelVisible } from './visibility.ts';
@@ -81,11 +82,13 @@ async function newestFirst({ question, limit, find, read, answerIndex }: Work): 
   const isBeyond = cursor !== undefined && cursor.tsMs < stretch.toMs;
   // An offset counts from the cursor on, and how many of it the index had is not known.
   if (question.offset > 0 && !isBeyond && fromIndex.messages.length === 0) return fromIndex;
-  const room = limit - fromIndex.messages.length;
-  const last = fromIndex.messages.at(-1);
-  if (room <= 0 && last) return { ...fromIndex, hasMore: true, nextCursor: cursorAt(last) };
-  const page = await read(stretch, room, isBeyond ? question.offset : 0);
-  return joined(fromIndex.messages, messagesOf(page.lines), page);
+  const { messages, total: estimate } = fromIndex;
+  const room = limit - messages.length;
+  const last = messages.at(-1);
+  if (room <= 0 && last) return answerOf(question, messages, { next: positionOf(last), estimate });
+  const { lines, next } = await read(stretch, room, isBeyond ? question.offset : 0);
+  const source = last ? 'archive, index' : 'archive';
+  return answerOf(question, [...messages, ...messagesOf(lines)], { next, source, estimate });
 }
 
 async function oldestFirst({ question, limit, find, read, answerIndex }: Work): Promise<MessagesAnswer> {
@@ -94,35 +97,52 @@ async function oldestFirst({ question, limit, find, read, answerIndex }: Work): 
   if (!stretch || (cursor !== undefined && cursor.tsMs >= stretch.toMs)) return answerIndex(question);
   const page = await read(stretch, limit, question.offset);
   const messages = messagesOf(page.lines);
-  if (page.next) return joined([], messages, page);
+  if (page.next) return answerOf(question, messages, { next: page.next, source: 'archive' });
   const room = limit - messages.length;
   const last = messages.at(-1);
-  if (room <= 0 && last) return { ...joined([], messages, page), hasMore: true, nextCursor: cursorAt(last) };
-  const offset = messages.length > 0 ? 0 : question.offset;
-  const rest = await answerIndex({ ...question, limit: room, offset });
-  if (messages.length === 0) return rest;
+  if (!last) return answerIndex({ ...question, limit: room });
+  if (room <= 0) return answerOf(question, messages, { next: positionOf(last), source: 'archive' });
+  // Without the tally: what was seen in the archive is no estimate of what the index has.
+  const rest = await answerIndex({
+    ...question,
+    limit: room,
+    offset: 0,
+    cursor: cursor && encodeCursor(cursor),
+  });
+  const next = rest.nextCursor === null ? undefined : decodeCursor(rest.nextCursor);
   const source = rest.messages.length > 0 ? 'archive, index' : 'archive';
-  return { ...rest, messages: [...messages, ...rest.messages], totalIsEstimate: true, source };
+  return answerOf(question, [...messages, ...rest.messages], { next, source, estimate: rest.total });
 }
 
-function joined(
-  before: readonly ApiMessage[],
-  archived: ApiMessage[],
-  { next }: ArchivePage,
+interface PageEnd {
+  next: Position | undefined;
+  source?: NonNullable<MessagesAnswer['source']>;
+  /** Of the index, for all pages. */
+  estimate?: number;
+}
+
+function answerOf(
+  question: MessageQuestion,
+  messages: ApiMessage[],
+  { next, source, estimate = 0 }: PageEnd,
 ): MessagesAnswer {
-  const messages = [...before, ...archived];
+  const before = question.cursor === undefined ? undefined : decodeCursor(question.cursor).tally;
+  const seen = (before?.seen ?? 0) + question.offset + messages.length;
+  // How much more the archive has nobody knows.
+  const total = next ? Math.max(before?.total ?? 0, estimate, seen + 1) : seen;
+  const tally: Tally = { seen, total, isEstimate: true };
   return {
     messages,
-    total: messages.length + (next ? 1 : 0),
+    total,
     totalIsEstimate: true,
     hasMore: next !== undefined,
-    nextCursor: next ? encodeCursor(next) : null,
-    source: before.length > 0 ? 'archive, index' : 'archive',
+    nextCursor: next ? encodeCursor(next, tally) : null,
+    ...(source && { source }),
   };
 }
 
-function cursorAt({ timestamp, key }: ApiMessage): string {
-  return encodeCursor({ tsMs: Date.parse(timestamp), key });
+function positionOf({ timestamp, key }: ApiMessage): Position {
+  return { tsMs: Date.parse(timestamp), key };
 }
 
 /** Undefined where the question does not reach beyond the index. */
