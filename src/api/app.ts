@@ -101,7 +101,7 @@ export async function createApiApp(context: ApiContext): Promise<ApiApp> {
     const path = request.url.split('?', 1)[0]!;
     throw new ApiError(404, 'not_found', `there is no ${request.method} ${path}`, { hint: SYNTAX_HINT });
   });
-  await addOpenApi(app);
+  await addOpenApi(app, context);
   return app;
 }
 

@@ -9,8 +9,8 @@ import { registerRoutes } from './routes.ts';
 /** Descriptions need no database. */
 const unused = {} as Database;
 
-async function start(): Promise<ApiApp> {
-  const context = apiContext({ database: unused, http: { read_access: 'token' } });
+async function start(readAccess: 'public' | 'token' = 'token'): Promise<ApiApp> {
+  const context = apiContext({ database: unused, http: { read_access: readAccess } });
   const app = await createApiApp(context);
   registerRoutes(app, context);
   app.get(
@@ -44,7 +44,10 @@ it('describes every route with its parameters, answers, errors and token', async
   expect(sample.responses['200'].content['application/json'].schema.properties).toHaveProperty('at');
   expect(sample.responses.default.content['application/json'].schema.required).toEqual(['error']);
   expect(document.paths['/api/tokens'].post.security).toEqual([{ token: [] }]);
+  expect(sample.security).toEqual([{ token: [] }]);
   expect(response.body).not.toContain('__SCHEMA__');
+  const open = (await (await start('public')).inject('/api/openapi.json')).json();
+  expect(open.paths['/api/sample'].get.security).toEqual([{}, { token: [] }]);
 });
 
 it('says of every route what it is for', async () => {

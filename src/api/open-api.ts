@@ -9,10 +9,10 @@ import swagger from '@fastify/swagger';
 import type { RouteOptions } from 'fastify';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
 import { packageInfo } from '../cli/package-info.ts';
-import type { ApiApp } from './api-context.ts';
+import type { ApiApp, ApiContext } from './api-context.ts';
 import { notFound } from './api-error.ts';
 
-export async function addOpenApi(app: ApiApp): Promise<void> {
+export async function addOpenApi(app: ApiApp, { config }: Pick<ApiContext, 'config'>): Promise<void> {
   const transform = createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } });
   await app.register(swagger, {
     openapi: {
@@ -27,10 +27,12 @@ export async function addOpenApi(app: ApiApp): Promise<void> {
       return { schema: withCommon(schema as Described, input.route), url };
     },
   });
-  let document: string | undefined;
+  const documents = new Map<string, string>();
   const openApi = () => app.swagger() as unknown as OpenApiDocument;
   app.get('/api/openapi.json', { config: CONFIG, schema: { hide: true } }, (_request, reply) => {
-    document ??= JSON.stringify(openApi());
+    const { read_access: readAccess } = config().http;
+    const document = documents.get(readAccess) ?? documentText(openApi(), readAccess);
+    documents.set(readAccess, document);
     return reply.type('application/json; charset=utf-8').send(document);
   });
   app.get('/api', { config: CONFIG, schema: { hide: true } }, () => indexOf(openApi()));
@@ -53,6 +55,14 @@ interface Described {
 
 interface OpenApiDocument {
   paths: Record<string, Record<string, { summary?: string }>>;
+}
+
+/** Whether reading takes a token is a setting, which may change. */
+function documentText(document: OpenApiDocument, readAccess: 'public' | 'token'): string {
+  if (readAccess === 'public') return JSON.stringify(document);
+  return JSON.stringify(document, (_, value) =>
+    value?.['x-scope'] === 'read' ? { ...value, security: [{ token: [] }] } : value,
+  );
 }
 
 /** What is true of every route: how it fails, and what token it takes. */
