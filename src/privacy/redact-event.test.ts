@@ -41,6 +41,14 @@ test.each<[string, Partial<ChatEvent>]>([
   ['a longer name', { message: '@anna @banana hello' }],
   ['a raw line without them', { type: 'raw', raw: ':tmi.twitch.tv 999 :what' }],
   ['a gap', { type: 'gap', username: '', user_id: '', message: '' }],
+  [
+    'members that are not what they should be',
+    {
+      ...{ tags: null, moderator: 1, reason: {}, system_message: [], raw: 7 },
+      ...{ target: 7, target_user_id: ['7'] },
+    } as never,
+  ],
+  ['tags that are not', { tags: { 'reply-parent-user-id': 7, x: null, y: { z: 1 } } } as never],
 ])('stays as it is: %s', (_, members) => {
   expect(redactEvent(line(members), person)).toBe('keep');
 });

@@ -25,13 +25,16 @@ export function redactEvent(event: ChatEvent, person: Person): 'keep' | 'remove'
   const changes: Partial<ChatEvent> = {};
   const message = blankText(event, person, blanked);
   if (message !== event.message) changes.message = message;
-  const { moderator, tags } = event;
+  // Lines of an archive may be anybody's: what is optional may be anything.
+  const { moderator } = event;
+  const tags = typeof event.tags === 'object' && event.tags !== null ? event.tags : undefined;
   for (const member of ['system_message', 'reason'] as const) {
     const sentence = event[member];
-    const blank = sentence === undefined ? undefined : blankWords(sentence, person, blanked);
+    if (typeof sentence !== 'string') continue;
+    const blank = blankWords(sentence, person, blanked);
     if (blank !== sentence) changes[member] = blank;
   }
-  if (moderator !== undefined && person.isName(moderator)) {
+  if (typeof moderator === 'string' && person.isName(moderator)) {
     blanked.add(moderator);
     changes.moderator = undefined;
   }
@@ -51,9 +54,10 @@ function isBy({ user_id: id, username }: ChatEvent, person: Person): boolean {
 }
 
 function isAbout({ target, target_user_id: id }: ChatEvent, person: Person): boolean {
-  if (id) return person.isUser(id);
+  if (typeof id === 'string' && id !== '') return person.isUser(id);
+  if (typeof target !== 'string') return false;
   // IRC bans name masks: nick!user@host, several in one line.
-  return target?.split(/[ !]/).some((name) => name !== '' && person.isUser(userKeyOf('', name))) ?? false;
+  return target.split(/[ !]/).some((name) => name !== '' && person.isUser(userKeyOf('', name)));
 }
 
 function isReplyTo(tags: Record<string, string | true>, person: Person): boolean {
@@ -70,7 +74,7 @@ function blankTags(
 ): Record<string, string | true> {
   let isChanged = false;
   const entries = Object.entries(tags).map(([name, value]): [string, string | true] => {
-    if (value === true || value === '') return [name, value];
+    if (typeof value !== 'string' || value === '') return [name, value];
     const isQuote = answers && name.startsWith('reply-parent-');
     const isThread = name.startsWith('reply-thread-parent-') && isThreadOf(tags, person);
     const isId = /(?:^|-)(?:user-)?id$/.test(name) && person.isUser(value);
@@ -144,7 +148,7 @@ function holdsOriginal(
   if (raw === undefined && bytes === undefined) return false;
   // What cannot be read exactly may hold anything.
   if (bytes !== undefined && isChanged) return true;
-  const text = raw ?? '';
+  const text = typeof raw === 'string' ? raw : '';
   if ([...blanked].some((piece) => text.includes(piece))) return true;
   return (text.match(WORD) ?? []).some((word) => person.isName(word));
 }
