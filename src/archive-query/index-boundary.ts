@@ -1,7 +1,7 @@
 /** From when on the index answers for a channel. What is older the archive answers. */
 import type { Config } from '../config/schema.ts';
 import type { Session } from '../index/database/database.ts';
-import { channelRetentions, retentionFloorMs } from '../index/retention/due-ranges.ts';
+import { channelRetentions, latestHeededFloor, retentionFloorMs } from '../index/retention/due-ranges.ts';
 
 interface IndexedChannel {
   platform: string;
@@ -21,12 +21,12 @@ export async function indexBoundaryMs(
 ): Promise<number> {
   const { rows } = await session.query(
     `SELECT max(f.floor_ts) AS floor, min(oldest.ts) AS oldest FROM unnest($1::int[]) AS c (id)
-     LEFT JOIN retention_floors f ON f.channel_id = c.id
+     LEFT JOIN retention_floors f ON f.channel_id = c.id AND f.floor_ts <= $2
      LEFT JOIN LATERAL (
        SELECT m.ts FROM messages m
        WHERE (m.channel_id, m.ts) >= (c.id, '-infinity'::timestamptz) AND (m.channel_id, m.ts) < (c.id, 'infinity'::timestamptz)
        ORDER BY m.channel_id, m.ts LIMIT 1) oldest ON true`,
-    [channel.ids],
+    [channel.ids, latestHeededFloor(nowMs)],
   );
   const { floor, oldest } = rows[0] as { floor: Date | null; oldest: Date | null };
   const kept = Math.min(keptSinceMs(channel, config, nowMs), oldest?.getTime() ?? Number.POSITIVE_INFINITY);

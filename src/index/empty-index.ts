@@ -2,6 +2,7 @@
 import type { Database } from './database/database.ts';
 import { beginGeneration } from './index-generation.ts';
 import { LOAD_LOCK } from './load-lock.ts';
+import { latestHeededFloor } from './retention/due-ranges.ts';
 
 /** Derived from lines that are loaded again. */
 const DERIVED = [
@@ -21,16 +22,17 @@ const DERIVED = [
  * What stays: tokens, decisions, retention's floors and runs, what pipelines kept with the channels and users that it is
  * about, and the counts of days that retention has taken. One transaction: others see the index full or empty.
  */
-export async function emptyIndex(database: Database, signal?: AbortSignal): Promise<void> {
+export async function emptyIndex(database: Database, nowMs: number, signal?: AbortSignal): Promise<void> {
+  const latest = latestHeededFloor(nowMs).toISOString();
   await database.transaction(
     async (session) => {
       await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
       await session.exec(`TRUNCATE ${DERIVED.join(', ')}`);
       await session.exec(`
         DELETE FROM hourly_stats s WHERE NOT EXISTS (
-          SELECT FROM retention_floors f WHERE f.channel_id = s.channel_id AND s.hour < f.floor_ts);
+          SELECT FROM retention_floors f WHERE f.channel_id = s.channel_id AND f.floor_ts <= '${latest}' AND s.hour < f.floor_ts);
         DELETE FROM daily_stats s WHERE NOT EXISTS (
-          SELECT FROM retention_floors f WHERE f.channel_id = s.channel_id AND s.day < (f.floor_ts AT TIME ZONE 'UTC')::date);
+          SELECT FROM retention_floors f WHERE f.channel_id = s.channel_id AND f.floor_ts <= '${latest}' AND s.day < (f.floor_ts AT TIME ZONE 'UTC')::date);
         DELETE FROM users u WHERE NOT EXISTS (SELECT FROM kept_user_activity k WHERE k.user_id = u.id)
           AND NOT EXISTS (SELECT FROM kept_messages k WHERE k.user_id = u.id)
           AND NOT EXISTS (SELECT FROM user_scores k WHERE k.user_id = u.id);

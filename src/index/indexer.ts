@@ -275,7 +275,7 @@ export class Indexer {
     const { database, config, now } = this.#options;
     await withMaintenanceLock(database, async () => {
       if (!force) await requireNothingDue(database, config(), now());
-      await emptyIndex(database, signal);
+      await emptyIndex(database, now(), signal);
     });
     this.#generationMs = Number.NEGATIVE_INFINITY;
     await this.#prepare(signal);

@@ -16,6 +16,7 @@ import type { LoadOutcome, ReadChunk } from './loader.ts';
 import type { IndexedLine } from './message-row.ts';
 import { listPartitions, type Month, monthOf } from './partitions.ts';
 import { isWithheld } from './read-chunk.ts';
+import { latestHeededFloor } from './retention/due-ranges.ts';
 import { ledgerBytes, ledgerKey, moveLedger } from './segment-ledger.ts';
 import { insertStagedRows, type LoadedRow, stageRows } from './staged-rows.ts';
 
@@ -32,19 +33,21 @@ export class LoadTransaction {
   readonly #months: Set<Month>;
   readonly #windowMs: number;
   readonly #privacy: PrivacyGate;
+  readonly #nowMs: number;
 
   /** `months` are those whose partitions exist, as far as is known. */
   constructor(
     session: Session,
     ids: IndexIds,
     months: Set<Month>,
-    { windowMs, privacy }: { windowMs: number; privacy: PrivacyGate },
+    { windowMs, privacy, nowMs }: { windowMs: number; privacy: PrivacyGate; nowMs: number },
   ) {
     this.#session = session;
     this.#ids = ids;
     this.#months = months;
     this.#windowMs = windowMs;
     this.#privacy = privacy;
+    this.#nowMs = nowMs;
   }
 
   async run(read: readonly ReadChunk[]): Promise<{ outcome: LoadOutcome; taken: ReadChunk[] }> {
@@ -123,7 +126,10 @@ export class LoadTransaction {
 
   /** What retention took does not come back. */
   async #aboveFloors(): Promise<(line: IndexedLine) => boolean> {
-    const { rows } = await this.#session.query('SELECT channel_id, floor_ts FROM retention_floors');
+    const { rows } = await this.#session.query(
+      'SELECT channel_id, floor_ts FROM retention_floors WHERE floor_ts <= $1',
+      [latestHeededFloor(this.#nowMs)],
+    );
     if (rows.length === 0) return () => true;
     const floors = new Map(rows.map((row) => [row.channel_id, (row.floor_ts as Date).getTime()]));
     return ({ platform, channel, timeMs }) =>

@@ -48,7 +48,7 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
       const chunked = segments.map((lines, index) => segmentChunks(`${seed}-${index}`, lines, random));
       // Some of it once more, as other segments.
       chunked.push(segmentChunks(`${seed}-again`, segments[0]!, random));
-      await emptyIndex(database);
+      await emptyIndex(database, NOW);
       const mortal = loaderOn(mortalDatabase(database, random), NOW);
       await Promise.all([
         loadAll(mortal, chunked, random),

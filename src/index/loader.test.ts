@@ -38,7 +38,7 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
     database = await openDatabase(kind);
   });
   afterAll(() => database[Symbol.asyncDispose]());
-  beforeEach(() => emptyIndex(database));
+  beforeEach(() => emptyIndex(database, NOW));
 
   it('keeps lines of every kind of oddity and gives them back as they were', async () => {
     const lines = [
@@ -175,7 +175,7 @@ describe('the loader', () => {
     database = await openDatabase('PostgreSQL 15');
   });
   afterAll(() => database[Symbol.asyncDispose]());
-  beforeEach(() => emptyIndex(database));
+  beforeEach(() => emptyIndex(database, NOW));
 
   const texts = async () => (await indexContents(database)).messages.map(({ text }) => text).sort();
 
@@ -205,6 +205,18 @@ describe('the loader', () => {
     const elsewhere = lineOf({ ...at(NOW - 2 * DAY_MS), message: 'old elsewhere', channel: 'lirik' });
     await loader.load([segmentChunk('b', [...lines, elsewhere])]);
     expect(await texts()).toEqual(['new', 'now', 'old elsewhere']);
+    await database.transaction((session) => session.exec('TRUNCATE retention_floors'));
+  });
+
+  it('does not heed a floor that is yet to come, made by a clock that ran ahead', async () => {
+    const loader = loaderOn(database, NOW);
+    await loader.load([segmentChunk('a', [lineOf({ message: 'one' })])]);
+    await database.transaction(async (session) => {
+      const floor = new Date(NOW + 2 * DAY_MS).toISOString();
+      await session.query('INSERT INTO retention_floors SELECT id, $1::timestamptz FROM channels', [floor]);
+    });
+    await loader.load([segmentChunk('b', [lineOf({ message: 'two' })])]);
+    expect(await texts()).toEqual(['one', 'two']);
     await database.transaction((session) => session.exec('TRUNCATE retention_floors'));
   });
 

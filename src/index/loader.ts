@@ -127,12 +127,13 @@ export class Loader {
   }
 
   async #attempt(read: readonly ReadChunk[], signal: AbortSignal | undefined): Promise<LoadOutcome> {
-    const { database, config, privacy } = this.#options;
+    const { database, config, privacy, now } = this.#options;
     await this.#makePartitions(read, signal);
     const windowMs = config().index.moderation_window_hours * 3_600_000;
+    const settings = { windowMs, privacy, nowMs: now() };
     try {
       const { outcome, taken } = await database.transaction(
-        (session) => new LoadTransaction(session, this.#ids, this.#months, { windowMs, privacy }).run(read),
+        (session) => new LoadTransaction(session, this.#ids, this.#months, settings).run(read),
         { signal },
       );
       this.#ids.commit();

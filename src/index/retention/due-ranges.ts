@@ -43,6 +43,14 @@ export function retentionFloorMs(retentionDays: RetentionDays, nowMs: number): n
   return startOfDay(nowMs - retentionDays * DAY_MS);
 }
 
+/**
+ * A floor later than this was made by a clock that ran ahead, and nobody heeds it. Floors never lie after the time at
+ * which they are made, but the clocks of several machines may lie apart.
+ */
+export function latestHeededFloor(nowMs: number): Date {
+  return new Date(nowMs + DAY_MS);
+}
+
 /** When a day becomes due, ms since the epoch: {@link retentionFloorMs} is then the day after it. */
 export function dueSinceMs(dayMs: number, retentionDays: number): number {
   return dayMs + DAY_MS + retentionDays * DAY_MS;
