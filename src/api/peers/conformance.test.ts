@@ -295,6 +295,7 @@ describe('formats', () => {
   it('may be asked for by a Content-Type of JSON', async () => {
     const { headers } = await ok(`${url}?limit=1`, { 'content-type': 'application/json' });
     expect(headers['content-type']).toMatch(/^application\/json/);
+    expect(headers.vary).toContain('content-type');
   });
 
   it('JSON says everything of a message', async () => {

@@ -28,7 +28,16 @@ import {
 import { logQuery, newestQuery, pathSchema, randomQuery, searchQuery } from './log-schemas.ts';
 import { invalidParam, notFound } from './peer-error.ts';
 import { LOG_EVENT_TYPES } from './peer-message.ts';
-import { ask, CHANNEL_PATHS, hasSettled, pathPart, queryOf, setCaching, USER_PATHS } from './peer-request.ts';
+import {
+  ask,
+  CHANNEL_PATHS,
+  hasSettled,
+  pathPart,
+  queryOf,
+  setCaching,
+  USER_PATHS,
+  varyByContentType,
+} from './peer-request.ts';
 import { sendEvents, sendLog } from './send-log.ts';
 
 const ENDED_MAX_AGE_SECONDS = 36_000;
@@ -206,6 +215,7 @@ class LogRoutes {
     options: { contains?: string; boundaryMs?: number; mustHaveLines?: boolean } = {},
   ): Promise<FastifyReply> {
     const parameters = parseLogParameters(queryOf(request), request.headers['content-type']);
+    varyByContentType(reply);
     const { channel, user } = log;
     const query: LogQuery = {
       channel,

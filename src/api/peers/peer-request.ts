@@ -42,6 +42,12 @@ export function hasSettled(endMs: number, nowMs: number): boolean {
   return endMs + SETTLED_AFTER_MS <= nowMs;
 }
 
+/** That a log's format may have been chosen by what the request calls its own. */
+export function varyByContentType(reply: FastifyReply): void {
+  const others = reply.getHeader('vary');
+  reply.header('vary', others === undefined ? 'content-type' : `${others}, content-type`);
+}
+
 /** `maxAgeSeconds` undefined: it may change at any moment. */
 export function setCaching(
   reply: FastifyReply,
