@@ -5,6 +5,7 @@
  * A request passes: lengths, CORS, who it is as far as remembered, rate limit, its turn, token and scope, body, unknown and
  * wrong parameters, the route; its answer: entity tag, compression. Errors of all of them leave by one door.
  */
+import type { Socket } from 'node:net';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -201,11 +202,21 @@ async function addGates(app: ApiApp, context: ApiContext): Promise<void> {
     reply.raw.once('close', giveBack);
     if (gone.aborted) giveBack();
     gone.throwIfAborted();
-    // Forgetting, exporting and reading the archive may say nothing for long; slow readers are watched all the same.
-    if (scope === 'admin' || scope === 'export' || readsArchive) request.socket.setTimeout?.(0);
+    if (scope === 'admin' || scope === 'export' || readsArchive) waitOnlyForUs(reply);
     slowClients.watch(reply.raw);
   });
   app.decorate('forgetTokens', () => authentication.forget());
+}
+
+/**
+ * Forgetting, exporting and reading the archive may say nothing for long: the socket's timeout then means something only
+ * where the client has not taken what was said.
+ */
+function waitOnlyForUs({ raw }: FastifyReply): void {
+  raw.on('timeout', (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+    else socket.setTimeout(socket.timeout ?? 0);
+  });
 }
 
 /** Fires when the client went away before it had its answer. */
