@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { expectToSurvive } from './crash-expectations.ts';
 
-it('loses and doubles nothing in another sixty deaths and disk errors', { timeout: 900_000 }, async () => {
+it('loses and doubles nothing in another forty deaths and disk errors', { timeout: 900_000 }, async () => {
   expect.hasAssertions();
-  await expectToSurvive(60, 60);
+  await expectToSurvive(40, 40);
 });
