@@ -126,7 +126,9 @@ describe('a watched configuration', () => {
     await using _ = watcher;
     await writeFile(file, 'twitch: [');
     await waitFor('the problem', () => broken.length === 1);
-    await writeFile(file, channels('a'));
+    // In one step: a file that is still empty is a valid configuration.
+    await writeFile(`${file}.new`, channels('a'));
+    await rename(`${file}.new`, file);
     await waitFor('the end of it', () => mended.length > 0);
     expect(await watcher.reload()).toBe('unchanged');
     expect(mended).toEqual([1]);

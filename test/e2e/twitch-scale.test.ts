@@ -65,6 +65,11 @@ test.concurrent('a join that is confirmed and delivers nothing is noticed by its
   server.dropAll();
   await waitFor('joined again', () => server.joined('bob') === 1);
   await joined(chatlog, 'ann', 'bob');
+  await chatlog.until('the loss is filled: what is said now is not of it', () =>
+    chatlog
+      .log()
+      .some(({ channel, cause }) => channel === 'ann' && String(cause).startsWith('connection lost')),
+  );
   expect(server.sayTo('ann', ...lines.slice(10, 20)), 'joined, and nobody hears it').toBe(0);
   await waitFor('joined on another connection', () => server.joined('ann') === 1, { timeoutMs: 60_000 });
   server.sayTo('ann', ...lines.slice(20));
