@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeName, encodeName, objectKey, parseSegmentFile, segmentFile } from './segment-name.ts';
+import {
+  decodeName,
+  encodeName,
+  objectKey,
+  parseSegmentFile,
+  segmentFile,
+  uncompressedName,
+} from './segment-name.ts';
 
 const HOSTILE = [
   '..',
@@ -90,6 +97,7 @@ describe('segment files and keys', () => {
           const file = segmentFile(name, compression);
           expect(Buffer.byteLength(file)).toBeLessThan(200);
           expect(parseSegmentFile(file)).toEqual({ ...name, compression });
+          expect(uncompressedName(file)).toBe(segmentFile(name, 'none'));
           expect(objectKey(file)!.split('/')).toHaveLength(6);
         },
       ),

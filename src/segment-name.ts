@@ -70,6 +70,11 @@ export function segmentFile(name: SegmentName, compression: Compression): string
   return `${platform}_${name.channel}_${day}_${minute}${name.suffix}.jsonl${EXTENSIONS[compression]}`;
 }
 
+/** The file's name without the compression's extension: the same wherever the segment lies, local or stored. */
+export function uncompressedName(file: string): string {
+  return file.replace(/\.(gz|zst)$/, '');
+}
+
 const FILE_PATTERN =
   /^([a-z0-9.%A-F-]+)_([a-z0-9._%A-F-]+)_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})((?:-[a-z0-9]+)*)\.jsonl(\.gz|\.zst)?$/;
 

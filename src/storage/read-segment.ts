@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { ChatlogError, errorText } from '../lib/errors.ts';
-import { encodeName, objectKey, parseSegmentFile, type SegmentName } from '../segment-name.ts';
+import {
+  encodeName,
+  objectKey,
+  parseSegmentFile,
+  type SegmentName,
+  uncompressedName,
+} from '../segment-name.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface StoredSegment extends SegmentName {
@@ -52,7 +58,7 @@ export function storedSegment(key: string, bytes: number): StoredSegment | undef
   const name = parseSegmentFile(file);
   if (!name || objectKey(file) !== key) return undefined;
   const { compression: _, ...rest } = name;
-  return { ...rest, key, ledgerName: file.replace(/\.(gz|zst)$/, ''), bytes };
+  return { ...rest, key, ledgerName: uncompressedName(file), bytes };
 }
 
 /**

@@ -17,7 +17,7 @@ import type { Config } from '../config/schema.ts';
 import { RECORD_FORMAT_VERSION } from '../event.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { parseSegmentFile } from '../segment-name.ts';
+import { parseSegmentFile, uncompressedName } from '../segment-name.ts';
 import type { Spool } from '../spool.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { CompressWorker } from './compress-worker.ts';
@@ -167,7 +167,7 @@ class SegmentUploader implements Uploader {
   }
 
   async inHand<T>(file: string, work: () => Promise<T>): Promise<T> {
-    const plain = file.replace(/\.(gz|zst)$/, '');
+    const plain = uncompressedName(file);
     const names = [plain, `${plain}.gz`, `${plain}.zst`];
     while (names.some((name) => this.#bench.isBusy(name))) await sleep(BUSY_PAUSE_MS);
     // What was known of it may no longer be true afterwards.

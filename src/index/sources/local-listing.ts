@@ -4,7 +4,7 @@
  */
 import { opendir, stat } from 'node:fs/promises';
 import { systemErrorCode } from '../../lib/system-error.ts';
-import { parseSegmentFile, type SegmentName } from '../../segment-name.ts';
+import { parseSegmentFile, type SegmentName, uncompressedName } from '../../segment-name.ts';
 import type { Spool } from '../../spool.ts';
 
 /** Those that hold lines, in the order in which a segment passes them. */
@@ -42,7 +42,7 @@ export class LocalListing {
     const found = new Map<string, LocalFile>();
     for (const directory of DIRECTORIES) {
       for (const file of await this.#list(directory, signal)) {
-        const base = file.file.replace(/\.(gz|zst)$/, '');
+        const base = uncompressedName(file.file);
         const earlier = found.get(base);
         // While a segment is compressed both lie there; the plain one goes then.
         if (earlier?.directory === directory && file.name.compression === 'none') continue;

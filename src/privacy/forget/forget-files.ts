@@ -34,13 +34,9 @@ export interface ForgetFilesOptions {
   judge: LineJudge;
   /** Before a rewritten file takes its place: what of the index goes with it. */
   onRewritten: (rewritten: Rewritten) => Promise<void>;
+  /** Each file that changed, `sealed/twitch_xqc_20261121_1300.jsonl`. */
+  onFile: (name: string, lines: { removed: number; blanked: number }) => void;
   signal: AbortSignal;
-}
-
-export interface FilesTally {
-  files: number;
-  removed: number;
-  blanked: number;
 }
 
 /** Directories in the order in which a segment passes them: one that moves on meanwhile is found further on. */
@@ -50,8 +46,7 @@ export const LINE_DIRECTORIES = ['open', ...DIRECTORIES] as const;
 type Directory = (typeof DIRECTORIES)[number];
 const ROUNDS_MAX = 10;
 
-export async function forgetFiles(options: ForgetFilesOptions): Promise<FilesTally> {
-  const tally: FilesTally = { files: 0, removed: 0, blanked: 0 };
+export async function forgetFiles(options: ForgetFilesOptions): Promise<void> {
   /** Files that hold nothing (more) of it, as they are. */
   const clean = new Set<string>();
   for (let round = 1; ; round++) {
@@ -65,12 +60,10 @@ export async function forgetFiles(options: ForgetFilesOptions): Promise<FilesTal
       if (rewritten === 'moved') moved++;
       if (rewritten === undefined || rewritten === 'moved') continue;
       found++;
-      tally.files++;
-      tally.removed += rewritten.removed;
-      tally.blanked += rewritten.blanked;
+      options.onFile(`${directory}/${file}`, rewritten);
     }
     // What was compressed or renamed meanwhile has a name that this round did not know.
-    if (found + moved === 0 && (await openOnes(options)).size === 0) return tally;
+    if (found + moved === 0 && (await openOnes(options)).size === 0) return;
     if (round === ROUNDS_MAX)
       throw new ChatlogError('spool_busy', 'files with these lines keep appearing on the local disk', {
         retryable: true,
@@ -79,10 +72,12 @@ export async function forgetFiles(options: ForgetFilesOptions): Promise<FilesTal
 }
 
 /** How many lines of the local disk would go or change, file by file; nothing is touched. */
-export async function surveyFiles(
-  { spool, judge, signal }: Pick<ForgetFilesOptions, 'spool' | 'judge' | 'signal'>,
-  onFile: (file: string, lines: { removed: number; blanked: number }) => void,
-): Promise<void> {
+export async function surveyFiles({
+  spool,
+  judge,
+  onFile,
+  signal,
+}: Pick<ForgetFilesOptions, 'spool' | 'judge' | 'onFile' | 'signal'>): Promise<void> {
   for (const directory of LINE_DIRECTORIES) {
     for (const file of await filesIn(spool, directory, judge)) {
       const path = spool.path(directory, file);

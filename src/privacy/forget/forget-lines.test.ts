@@ -13,6 +13,7 @@ import { makeDecision, personDigests } from '../decision.ts';
 import { findPerson } from './find-person.ts';
 import { NOBODY_RECORDS, type SpoolKeepers } from './forget-files.ts';
 import { Forgetter } from './forgetter.ts';
+import { surveyForgetting } from './survey-forgetting.ts';
 
 const never = new AbortController().signal;
 const startMs = Date.UTC(2026, 10, 21, 13);
@@ -69,6 +70,13 @@ async function bench(keepersOf: (spool: Spool) => SpoolKeepers = () => NOBODY_RE
       );
       expect(await store.put(key, { path, description }, never)).toBe('created');
     },
+    survey: () =>
+      surveyForgetting({
+        ...{ spool, store, database: undefined, platform: 'twitch', needles: ['7', 'ann'] },
+        user: personDigests('twitch', '7', ['ann', 'Ann']),
+        now: () => startMs + 3_600_000,
+        signal: never,
+      }),
     forget: async (needles?: string[]) => {
       const user = personDigests('twitch', '7', ['ann', 'Ann']);
       const decision = makeDecision(
@@ -201,6 +209,37 @@ test('an object that shares its bytes with a segment of the spool is rewritten b
     expect(zstdDecompressSync(await readFile(place)).toString()).toBe(kept);
   const again = await describeSegment(path, 'zstd', { formatVersion: 1, instance: '' }, never);
   expect(await it.store.put(key('1300'), { path, description: again }, never)).toBe('created');
+});
+
+test('lines of a segment that lies on the disk and in storage count once, whichever way it is compressed', async () => {
+  await using it = await bench();
+  const lines = hers() + line('bob', 'hi @ann') + line('bob', 'hello');
+  const more = hers();
+  await it.put(key('1300'), lines);
+  await it.put(key('1301'), more);
+  const packed = zstdCompressSync(Buffer.from(lines));
+  await writeFile(it.spool.path('uploaded', 'twitch_x_20261121_1300.jsonl.zst'), packed);
+  await writeFile(it.spool.path('sealed', 'twitch_x_20261121_1301.jsonl'), more);
+  // Not compressed to its end yet, and so in two files.
+  await writeFile(it.spool.path('sealed', 'twitch_x_20261121_1302.jsonl'), more);
+  await writeFile(
+    it.spool.path('sealed', 'twitch_x_20261121_1302.jsonl.zst'),
+    zstdCompressSync(Buffer.from(more)),
+  );
+  await writeFile(it.spool.path('quarantine', 'twitch_x_20261121_1300.jsonl.bad-lines'), hers());
+  const expected = {
+    ...{ objectsSeen: 2, objectsChanged: 2, files: 5, linesRemoved: 8, linesBlanked: 1 },
+    changed: expect.arrayContaining([
+      { name: 'uploaded/twitch_x_20261121_1300.jsonl.zst', removed: 2, blanked: 1 },
+      { name: key('1300'), removed: 2, blanked: 1 },
+      { name: 'sealed/twitch_x_20261121_1301.jsonl', removed: 2, blanked: 0 },
+      { name: key('1301'), removed: 2, blanked: 0 },
+    ]),
+  };
+  expect(await it.survey()).toMatchObject(expected);
+  const done = await it.forget(['7', 'ann']);
+  expect(done).toMatchObject(expected);
+  expect(done.changed).toHaveLength(7);
 });
 
 test('what cannot be carried out is tried again, and what was done is not done again', async () => {

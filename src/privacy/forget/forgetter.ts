@@ -18,10 +18,10 @@ import { writeFileAtomic } from '../../lib/write-file-atomic.ts';
 import type { Spool } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Decision, PersonDigests } from '../decision.ts';
-import { forgetFiles, type SpoolKeepers } from './forget-files.ts';
-import { forgetObjects } from './forget-objects.ts';
+import { type ForgetFilesOptions, forgetFiles, type SpoolKeepers } from './forget-files.ts';
+import { type ForgetObjectsOptions, forgetObjects } from './forget-objects.ts';
 import { forgetPersonRows } from './forget-person-rows.ts';
-import { addLines, addObject, emptyReport, type ForgetReport } from './forget-report.ts';
+import { type ForgetReport, ForgetTally } from './forget-report.ts';
 import { applyToRows, purgeMessageRow } from './forget-rows.ts';
 import { allJudges, type ForgettingDecision, type LineJudge, lineJudge } from './line-judge.ts';
 import { applyDeletions } from './mark-deleted.ts';
@@ -51,6 +51,8 @@ interface Task {
   decision: ForgettingDecision;
   needles: readonly string[] | undefined;
   progress: ForgetProgress;
+  /** Fills the report of the progress, through all attempts. */
+  tally: ForgetTally;
 }
 
 const BACKOFF = { minMs: 5_000, maxMs: 600_000 };
@@ -87,7 +89,10 @@ export class Forgetter {
     if (decision.kind !== 'forget' && decision.kind !== 'purge_message') return;
     if (this.#tasks.has(decision.id)) return;
     const needles = decision.kind === 'forget' ? this.#needles.get(decision.user.hash) : undefined;
-    this.#tasks.set(decision.id, { decision, needles, progress: emptyProgress() });
+    const tally = new ForgetTally();
+    const { report } = tally;
+    const progress: ForgetProgress = { state: 'waiting', phase: undefined, report, error: undefined };
+    this.#tasks.set(decision.id, { decision, needles, progress, tally });
     this.#wake.resolve();
   }
 
@@ -187,17 +192,16 @@ export class Forgetter {
     const onRewritten = async (rewritten: Rewritten) => {
       if (database) await applyToRows(database, rewritten, this.#windowMs(), signal);
     };
-    const onObject = (object: Parameters<typeof addObject>[1]) => {
-      for (const { progress } of tasks) addObject(progress.report, object);
+    const onFile: ForgetFilesOptions['onFile'] = (name, lines) => {
+      for (const { tally } of tasks) tally.addFile(name, lines);
+    };
+    const onObject: ForgetObjectsOptions['onObject'] = (object) => {
+      for (const { tally } of tasks) tally.addObject(object);
     };
     this.#enter(tasks, 'files');
     await removeBrokenIndexes(spool.root);
     const { instance } = config();
-    const files = await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, signal });
-    for (const { progress } of tasks) {
-      progress.report.files += files.files;
-      addLines(progress.report, files);
-    }
+    await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, onFile, signal });
     const common = { store, judge, scratch: spool.path('tmp'), onObject, signal };
     this.#enter(tasks, 'objects');
     const fromMs = earliestMs(tasks.map(({ decision }) => decision));
@@ -228,10 +232,6 @@ export class Forgetter {
     await Promise.race(woken === undefined ? [slept] : [slept, woken]);
     pause.abort();
   }
-}
-
-function emptyProgress(): ForgetProgress {
-  return { state: 'waiting', phase: undefined, report: emptyReport(), error: undefined };
 }
 
 /** Nothing that happened before a message quotes it. People have always been there. */

@@ -6,7 +6,7 @@ import { makeDecision, type PersonDigests } from '../decision.ts';
 import { surveyFiles } from './forget-files.ts';
 import { surveyObjects } from './forget-objects.ts';
 import { surveyPersonRows } from './forget-person-rows.ts';
-import { addLines, addName, addObject, emptyReport, type ForgetReport } from './forget-report.ts';
+import { type ForgetReport, ForgetTally } from './forget-report.ts';
 import { lineJudge } from './line-judge.ts';
 
 export interface SurveyOptions {
@@ -22,15 +22,11 @@ export interface SurveyOptions {
 
 export async function surveyForgetting(options: SurveyOptions): Promise<ForgetReport> {
   const { spool, store, database, platform, user, needles, now, signal } = options;
-  const report = emptyReport();
+  const tally = new ForgetTally();
   const draft = { kind: 'forget', platform, user, by: 'dry run' } as const;
   const judge = lineJudge(makeDecision(draft, now()) as Parameters<typeof lineJudge>[0], needles);
-  await surveyFiles({ spool, judge, signal }, (name, lines) => {
-    report.files++;
-    addLines(report, lines);
-    addName(report, name, lines);
-  });
-  await surveyObjects({ store, judge, signal, onObject: (object) => addObject(report, object) });
-  if (database) report.rows = (await surveyPersonRows(database, platform, user)).messages;
-  return report;
+  await surveyFiles({ spool, judge, signal, onFile: (name, lines) => tally.addFile(name, lines) });
+  await surveyObjects({ store, judge, signal, onObject: (object) => tally.addObject(object) });
+  if (database) tally.report.rows = (await surveyPersonRows(database, platform, user)).messages;
+  return tally.report;
 }
