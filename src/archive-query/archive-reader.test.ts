@@ -2,7 +2,7 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CORPUS_CHANNEL, corpusLines } from '../../test/support/corpus.ts';
-import { archiveEvents, laterLine, twitchEvent } from '../../test/support/log-events.ts';
+import { archiveDay, archiveEvents, laterLine, twitchEvent } from '../../test/support/log-events.ts';
 import { memoryLogger } from '../../test/support/segments.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../event.ts';
@@ -29,7 +29,18 @@ async function archive(...parts: ChatEvent[][]) {
   const log = memoryLogger();
   const reader = (options: Partial<ArchiveReaderOptions> = {}) =>
     new ArchiveReader({ store, privacy: OPEN_GATE, log, ...options });
-  return { directory, log, store, reader, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+  const hour = (events: readonly ChatEvent[], suffix: string) =>
+    archiveEvents(directory.path, events, suffix);
+  const day = (events: readonly ChatEvent[]) => archiveDay(directory.path, CORPUS_CHANNEL, FROM_MS, events);
+  return {
+    directory,
+    log,
+    store,
+    reader,
+    hour,
+    day,
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
 }
 
 async function linesOf(
@@ -93,6 +104,35 @@ describe('lines of the archive', () => {
     const limits = { heldBytesMax: 40_000 };
     const parts = await linesOf(files.reader({ limits }), { reverse });
     expect(textsOf(parts)).toEqual(textsOf(whole));
+  });
+
+  it.each([
+    ['forward', false],
+    ['backward', true],
+  ])('of a day object come once, also while its hours are still there (%s)', async (_, reverse) => {
+    await using hours = await archive(EVENTS);
+    const expected = textsOf(await linesOf(hours.reader(), { reverse }));
+    await using both = await archive(EVENTS.slice(200, 400));
+    await both.day(EVENTS.slice(0, 500));
+    await both.hour(EVENTS.slice(500), '-2');
+    for (const limits of [{}, { heldBytesMax: 40_000 }]) {
+      const reader = both.reader({ limits });
+      expect(textsOf(await linesOf(reader, { reverse }))).toEqual(expected);
+    }
+  });
+
+  it('of an hour are found in the object of its day', async () => {
+    await using files = await archive();
+    await files.day(EVENTS);
+    const times = EVENTS.map(({ timestamp }) => Date.parse(timestamp)).sort((a, b) => a - b);
+    const [fromMs, toMs] = [times[200]!, times[400]!];
+    const lines = await linesOf(files.reader(), { fromMs, toMs });
+    expect(lines).toHaveLength(times.filter((ms) => ms >= fromMs && ms < toMs).length);
+    const after = lines[100]!;
+    const rest = await linesOf(files.reader(), { fromMs, toMs, after });
+    expect(textsOf(rest)).toEqual(textsOf(lines.slice(101)));
+    const back = await linesOf(files.reader(), { fromMs, toMs, after, reverse: true });
+    expect(textsOf(back)).toEqual(textsOf(lines.slice(0, 100)).reverse());
   });
 
   it('of one millisecond are given together even where they are more than memory allows', async () => {

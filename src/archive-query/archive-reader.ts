@@ -12,6 +12,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { listSegments, readSegment, type StoredSegment } from '../storage/read-segment.ts';
+import { isDayObject, segmentSpan, type TimeSpan } from '../storage/segment-span.ts';
 import {
   type ArchivedLine,
   type ArchiveRequest,
@@ -47,8 +48,6 @@ export interface ArchiveReaderOptions {
   log: Logger;
   limits?: Partial<ArchiveLimits>;
 }
-
-const HOUR_MS = 3_600_000;
 
 export class ArchiveReader {
   readonly #options: ArchiveReaderOptions;
@@ -118,15 +117,15 @@ export class ArchiveReader {
       line.event.type !== 'gap' &&
       (user === undefined || concerns(line.event, user)) &&
       (after === undefined || compareLines(line, after) * (reverse ? -1 : 1) > 0);
-    for (const [hourMs, segments] of await this.#hours(request, signal)) {
+    for (const { span, segments } of await this.#stretches(request, signal)) {
       const batches = hourLines({
-        sources: segments.map(
-          ({ key }) =>
-            () =>
-              this.#readLeniently(key, signal),
-        ),
-        fromMs: Math.max(fromMs, hourMs),
-        toMs: Math.min(toMs, hourMs + HOUR_MS),
+        sources: segments.map((segment) => ({
+          open: () => this.#readLeniently(segment.key, signal),
+          span: segmentSpan(segment),
+          isSorted: isDayObject(segment),
+        })),
+        fromMs: Math.max(fromMs, span.fromMs, reverse ? span.fromMs : (after?.timeMs ?? span.fromMs)),
+        toMs: Math.min(toMs, span.toMs, reverse ? (after?.timeMs ?? span.toMs) + 1 : span.toMs),
         reverse,
         needed: neededTexts(user),
         wanted,
@@ -140,26 +139,25 @@ export class ArchiveReader {
     }
   }
 
-  /** The segments to read by the hour that they are of, in the order asked for. */
-  async #hours(request: ArchiveRequest, signal: AbortSignal): Promise<[number, StoredSegment[]][]> {
+  /** The segments to read together, in the order asked for. */
+  async #stretches(request: ArchiveRequest, signal: AbortSignal): Promise<Stretch[]> {
     const { fromMs, toMs, reverse, after } = request;
-    const hours = new Map<number, StoredSegment[]>();
+    const found: StoredSegment[] = [];
     const budget = { objects: this.#limits.objectsMax, bytes: this.#limits.objectBytesMax };
     for (const { platform, channel } of request.channels) {
       const range = { platform, channel, fromMs, toMs: toMs - 1 };
       for await (const segment of this.#list(range, signal)) {
-        const hourMs = Math.floor(segment.startMs / HOUR_MS) * HOUR_MS;
-        if (hourMs + HOUR_MS <= fromMs || hourMs >= toMs) continue;
-        if (after && (reverse ? hourMs > after.timeMs : hourMs + HOUR_MS <= after.timeMs)) continue;
+        const span = segmentSpan(segment);
+        if (span.toMs <= fromMs || span.fromMs >= toMs) continue;
+        if (after && (reverse ? span.fromMs > after.timeMs : span.toMs <= after.timeMs)) continue;
         budget.objects--;
         budget.bytes -= segment.bytes;
         if (budget.objects < 0 || budget.bytes < 0) throw tooMuch();
-        const others = hours.get(hourMs);
-        if (others) others.push(segment);
-        else hours.set(hourMs, [segment]);
+        found.push(segment);
       }
     }
-    return [...hours].sort(([a], [b]) => (reverse ? b - a : a - b));
+    const stretches = stretchesOf(found);
+    return reverse ? stretches.reverse() : stretches;
   }
 
   async *#list(range: Parameters<typeof listSegments>[1], signal: AbortSignal) {
@@ -195,6 +193,25 @@ function servedLine(privacy: PrivacyGate, line: ArchivedLine): ArchivedLine[] {
   const event = servedEvent(privacy, line);
   if (event === undefined) return [];
   return [event === line.event ? line : { ...line, event, line: Buffer.from(JSON.stringify(event)) }];
+}
+
+/** Segments whose lines can be of one time. */
+interface Stretch {
+  span: TimeSpan;
+  segments: StoredSegment[];
+}
+
+/** An hour each, or the whole day where one of its segments is a day object; in order of time. */
+function stretchesOf(segments: readonly StoredSegment[]): Stretch[] {
+  const stretches: Stretch[] = [];
+  const longestFirst = (a: Stretch, b: Stretch) => a.span.fromMs - b.span.fromMs || b.span.toMs - a.span.toMs;
+  const alone = segments.map((segment) => ({ span: segmentSpan(segment), segments: [segment] }));
+  for (const stretch of alone.sort(longestFirst)) {
+    const last = stretches.at(-1);
+    if (last && stretch.span.fromMs < last.span.toMs) last.segments.push(...stretch.segments);
+    else stretches.push(stretch);
+  }
+  return stretches;
 }
 
 function tooMuch(): ChatlogError {

@@ -1,20 +1,20 @@
 /**
- * The lines of one hour, from all segments that hold some of it (restarts, full files, late lines, several instances), in
- * order of time and each once.
+ * The lines of one hour or, where it was compacted, of one day, from all segments that hold some of it (restarts, full
+ * files, late lines, several instances, day objects), in order of time and each once.
  *
- * Bounded in memory: lines are kept as bytes, up to `bytesMax`. Where an hour is larger, its segments are read several
- * times, each time for a part of the hour that fits.
+ * Bounded in memory: lines are kept as bytes, up to `bytesMax`. Where a stretch is larger, its segments are read several
+ * times, each time for a part of it that fits.
  */
 import type { ChatEvent } from '../event.ts';
 import { eventIdentity } from '../event.ts';
 import { IdenticalLines } from '../index/identical-lines.ts';
 import { lineKey, messageKey } from '../index/message-key.ts';
 import { splitLines } from '../lib/split-lines.ts';
+import type { TimeSpan } from '../storage/segment-span.ts';
 import { type ArchivedLine, compareLines } from './archive-request.ts';
 
 export interface HourOptions {
-  /** Each segment's lines from its beginning, whenever it is called. Never throws but for abort. */
-  sources: readonly (() => AsyncIterable<Uint8Array>)[];
+  sources: readonly LineSource[];
   /** Half-open. */
   fromMs: number;
   toMs: number;
@@ -24,6 +24,14 @@ export interface HourOptions {
   wanted(line: ArchivedLine): boolean;
   /** Of lines held at a time, about. */
   bytesMax: number;
+}
+
+export interface LineSource {
+  /** The segment's lines from its beginning, whenever it is called. Never throws but for abort. */
+  open(): AsyncIterable<Uint8Array>;
+  /** Where it is sorted, what lies behind a part is not read for that part. */
+  span: TimeSpan;
+  isSorted: boolean;
 }
 
 /** Lines handed on together. */
@@ -43,7 +51,7 @@ export async function* hourLines(options: HourOptions): AsyncGenerator<ArchivedL
   let { fromMs, toMs } = options;
   while (fromMs < toMs) {
     const window = new Window(fromMs, toMs, options);
-    for (const source of options.sources) await window.read(source());
+    for (const source of options.sources) await window.read(source);
     yield* batches(window.sorted());
     if (options.reverse) toMs = window.fromMs;
     else fromMs = window.toMs;
@@ -77,9 +85,15 @@ class Window {
     this.#bytesMax = options.bytesMax;
   }
 
-  async read(source: AsyncIterable<Uint8Array>): Promise<void> {
+  async read({ open, span, isSorted }: LineSource): Promise<void> {
+    if (span.toMs <= this.fromMs || span.fromMs >= this.toMs) return;
     const repeats = new IdenticalLines();
-    for await (const line of splitLines(source, LINE_BYTES_MAX)) this.#take(line, repeats);
+    for await (const line of splitLines(open(), LINE_BYTES_MAX)) {
+      const timeMs = isSorted ? timeOf(line) : undefined;
+      if (timeMs !== undefined && timeMs < this.fromMs) continue;
+      if (timeMs !== undefined && timeMs >= this.toMs) return;
+      this.#take(line, repeats);
+    }
   }
 
   sorted(): HeldLine[] {
@@ -120,6 +134,17 @@ class Window {
     // Where they are of one millisecond nothing was gained: not to be tried again at each line.
     this.#bytesMax = Math.max(this.#bytesMax, this.#bytes * 2);
   }
+}
+
+const TIME_START = '{"timestamp":"'.length;
+const TIME_END = TIME_START + '2026-11-21T13:00:00.000Z'.length;
+
+/** Without parsing all of it; undefined where it does not begin as every line does. */
+function timeOf(line: Buffer): number | undefined {
+  if (line.length < TIME_END || line[TIME_END - 1] !== 0x5a || line[TIME_START - 2] !== 0x3a)
+    return undefined;
+  const timeMs = Date.parse(line.toString('latin1', TIME_START, TIME_END));
+  return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 /** Undefined for what is no line of ours: it is in no index either. */

@@ -3,15 +3,13 @@ import { resolveChannels } from '../config/resolve-channels.ts';
 import type { Config } from '../config/schema.ts';
 import { decodeName, encodeName, type SegmentName } from '../segment-name.ts';
 import type { SegmentRange } from '../storage/read-segment.ts';
+import { segmentSpan } from '../storage/segment-span.ts';
 import { channelRetentions, type RetentionDays, retentionFloorMs } from './retention/due-ranges.ts';
 
 export interface IndexedRange extends SegmentRange {
   /** Of the segments of these days, only these. */
   wants(segment: SegmentName): boolean;
 }
-
-/** A segment covers an hour at most. */
-const SEGMENT_MS = 3_600_000;
 
 /** What was asked for, as far as each channel's retention reaches. */
 export function indexedRange(config: Config, nowMs: number, asked: SegmentRange = {}): IndexedRange {
@@ -34,13 +32,14 @@ export function indexedRange(config: Config, nowMs: number, asked: SegmentRange 
   return {
     ...asked,
     ...(Number.isFinite(fromMs) && { fromMs }),
-    wants: (segment) => segment.startMs + SEGMENT_MS > floorOf(segment) && isIn(asked, segment),
+    wants: (segment) => segmentSpan(segment).toMs > floorOf(segment) && isIn(asked, segment),
   };
 }
 
 function isIn({ platform, channel, fromMs, toMs }: SegmentRange, segment: SegmentName): boolean {
   if (platform !== undefined && encodeName(platform) !== segment.platform) return false;
   if (channel !== undefined && encodeName(channel) !== segment.channel) return false;
-  if (fromMs !== undefined && segment.startMs + SEGMENT_MS <= fromMs) return false;
-  return toMs === undefined || segment.startMs <= toMs;
+  const span = segmentSpan(segment);
+  if (fromMs !== undefined && span.toMs <= fromMs) return false;
+  return toMs === undefined || span.fromMs <= toMs;
 }

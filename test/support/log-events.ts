@@ -100,4 +100,20 @@ export async function archiveEvents(
   return keys;
 }
 
+/** A day object of a directory archive, as `chatlog compact` names it: the lines in order of time. Returns its key. */
+export async function archiveDay(
+  directory: string,
+  channel: string,
+  startMs: number,
+  events: readonly ChatEvent[],
+): Promise<string> {
+  const name = { platform: events[0]!.platform, channel: encodeName(channel), startMs, suffix: '-day' };
+  const key = objectKey(segmentFile(name, 'zstd'))!;
+  const lines = events.toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : 1));
+  await mkdir(dirname(join(directory, key)), { recursive: true });
+  const text = lines.map((event) => `${JSON.stringify(event)}\n`).join('');
+  await writeFile(join(directory, key), zstdCompressSync(text));
+  return key;
+}
+
 const NEWLINE = Buffer.from('\n');
