@@ -3,8 +3,8 @@
  * the same one whatever was loaded first: live before backfill, what was received first, else the smaller line.
  */
 import type { Session } from './database/database.ts';
+import type { LoadedRow } from './loaded-rows.ts';
 import { type IndexedLine, storedEvent, storedLine } from './message-row.ts';
-import type { LoadedRow } from './staged-rows.ts';
 import { STORED_COLUMNS, STORED_JOINS, type StoredRow } from './stored-row.ts';
 
 export function isEarlierCopy(line: IndexedLine, other: IndexedLine): boolean {

@@ -6,19 +6,19 @@ import { applyChanges } from './derive/changes.ts';
 import { insertGaps } from './derive/gaps.ts';
 import { identifyChannels, nameUsers } from './derive/latest-names.ts';
 import { insertModActions, modActionsOf, targetUserKey } from './derive/mod-actions.ts';
-import { nameDeleted, removeEarlier, removeKnown, removeStaged } from './derive/removals.ts';
+import { nameDeleted, removeDeleted, removeEarlier, removeKnown } from './derive/removals.ts';
 import { noteStaleSessions } from './derive/sessions.ts';
 import { countRows } from './derive/statistics.ts';
 import { isEarlierCopy, preferEarlierCopies } from './earlier-copies.ts';
 import type { IndexIds } from './index-ids.ts';
 import { LOAD_LOCK } from './load-lock.ts';
+import { copyRows, type LoadedRow, separateKnown } from './loaded-rows.ts';
 import type { LoadOutcome, ReadChunk } from './loader.ts';
 import type { IndexedLine } from './message-row.ts';
 import { listPartitions, type Month, monthOf } from './partitions.ts';
 import { isWithheld } from './read-chunk.ts';
 import { latestHeededFloor } from './retention/due-ranges.ts';
 import { ledgerBytes, ledgerKey, moveLedger } from './segment-ledger.ts';
-import { insertStagedRows, type LoadedRow, stageRows } from './staged-rows.ts';
 
 /**
  * What is looked up are the rows of one batch among all there are, always by an index. The planner does not know that
@@ -27,6 +27,15 @@ import { insertStagedRows, type LoadedRow, stageRows } from './staged-rows.ts';
 const FEW_ROWS_OF_MANY =
   'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off';
 
+export interface LoadSettings {
+  windowMs: number;
+  privacy: PrivacyGate;
+  /** Milliseconds since the epoch. */
+  nowMs: number;
+  /** An earlier attempt met a conflict: rows may be there as another channel's. */
+  isRepeated: boolean;
+}
+
 export class LoadTransaction {
   readonly #session: Session;
   readonly #ids: IndexIds;
@@ -34,13 +43,14 @@ export class LoadTransaction {
   readonly #windowMs: number;
   readonly #privacy: PrivacyGate;
   readonly #nowMs: number;
+  readonly #everywhere: boolean;
 
   /** `months` are those whose partitions exist, as far as is known. */
   constructor(
     session: Session,
     ids: IndexIds,
     months: Set<Month>,
-    { windowMs, privacy, nowMs }: { windowMs: number; privacy: PrivacyGate; nowMs: number },
+    { windowMs, privacy, nowMs, isRepeated }: LoadSettings,
   ) {
     this.#session = session;
     this.#ids = ids;
@@ -48,6 +58,7 @@ export class LoadTransaction {
     this.#windowMs = windowMs;
     this.#privacy = privacy;
     this.#nowMs = nowMs;
+    this.#everywhere = isRepeated;
   }
 
   async run(read: readonly ReadChunk[]): Promise<{ outcome: LoadOutcome; taken: ReadChunk[] }> {
@@ -140,18 +151,16 @@ export class LoadTransaction {
   async #insert(lines: readonly IndexedLine[]): Promise<LoadedRow[]> {
     const session = this.#session;
     this.#requirePartitions(lines);
-    const rows = await this.#identify(lines);
-    const actions = modActionsOf(rows, this.#ids);
-    await removeEarlier(session, rows, actions, this.#windowMs);
-    await stageRows(session, rows);
-    const deleted = await removeStaged(session);
-    const { fresh, known } = await insertStagedRows(session, rows);
+    const { fresh, known } = await separateKnown(session, await this.#identify(lines), this.#everywhere);
     await preferEarlierCopies(session, known);
     if (fresh.length === 0) return fresh;
-    const freshActions = modActionsOf(fresh, this.#ids);
-    await insertModActions(session, freshActions);
-    await removeKnown(session, freshActions, this.#windowMs);
-    await nameDeleted(session, [...deleted, ...freshActions.flatMap(({ targetKey }) => targetKey ?? [])]);
+    const actions = modActionsOf(fresh, this.#ids);
+    await removeEarlier(session, fresh, actions, this.#windowMs);
+    const deleted = await removeDeleted(session, fresh);
+    await copyRows(session, fresh);
+    await insertModActions(session, actions);
+    await removeKnown(session, actions, this.#windowMs);
+    await nameDeleted(session, [...deleted, ...actions.flatMap(({ targetKey }) => targetKey ?? [])]);
     await applyChanges(session, fresh);
     await countRows(session, fresh);
     await nameUsers(session, fresh);

@@ -98,7 +98,7 @@ export class Loader {
     // Whoever asked first goes first, however long reading takes.
     return this.#inTurn(async () => {
       const read = await reading;
-      return this.#retrying(() => this.#attempt(read, signal), signal);
+      return this.#retrying((attempt) => this.#attempt(read, attempt > 1, signal), signal);
     });
   }
 
@@ -126,11 +126,15 @@ export class Loader {
     return mine;
   }
 
-  async #attempt(read: readonly ReadChunk[], signal: AbortSignal | undefined): Promise<LoadOutcome> {
+  async #attempt(
+    read: readonly ReadChunk[],
+    isRepeated: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<LoadOutcome> {
     const { database, config, privacy, now } = this.#options;
     await this.#makePartitions(read, signal);
     const windowMs = config().index.moderation_window_hours * 3_600_000;
-    const settings = { windowMs, privacy, nowMs: now() };
+    const settings = { windowMs, privacy, nowMs: now(), isRepeated };
     try {
       const { outcome, taken } = await database.transaction(
         (session) => new LoadTransaction(session, this.#ids, this.#months, settings).run(read),
@@ -171,10 +175,10 @@ export class Loader {
     }
   }
 
-  async #retrying<T>(action: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #retrying<T>(action: (attempt: number) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await action();
+        return await action(attempt);
       } catch (error) {
         const isConflict = error instanceof ChatlogError && error.code === 'database_conflict';
         if (!isConflict || attempt === ATTEMPTS) throw error;

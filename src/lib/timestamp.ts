@@ -18,13 +18,31 @@ export function formatTimestamp(ms: number): string {
 
 /** The second that was not the last one: it becomes the last one, and is made where it is not the other one either. */
 function swapPrefix(second: number): string {
-  const prefix = second === otherSecond ? otherPrefix : new Date(second * 1000).toISOString().slice(0, 20);
+  const prefix = second === otherSecond ? otherPrefix : makePrefix(second);
   otherSecond = lastSecond;
   otherPrefix = lastPrefix;
   lastSecond = second;
   lastPrefix = prefix;
   return prefix;
 }
+
+let lastDay = Number.NaN;
+let lastDate = '';
+
+/** `2026-11-21T13:00:00.`: making the date takes long, and there is one for many lines. */
+function makePrefix(second: number): string {
+  const day = Math.floor(second / DAY_SECONDS);
+  if (day !== lastDay) {
+    lastDate = new Date(second * 1000).toISOString().slice(0, -13);
+    lastDay = day;
+  }
+  const ofDay = second - day * DAY_SECONDS;
+  const minute = Math.floor(ofDay / 60);
+  return `${lastDate}${TWO[Math.floor(minute / 60)]}:${TWO[minute % 60]}:${TWO[ofDay % 60]}.`;
+}
+
+const DAY_SECONDS = 86_400;
+const TWO = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
 
 /** The earliest time that is believed: chat of before 1990 is a broken clock. */
 const EARLIEST_MS = Date.UTC(1990, 0, 1);

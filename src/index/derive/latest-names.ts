@@ -1,7 +1,7 @@
 /** What users and channels are called now, as their latest lines say it. */
 import type { Session } from '../database/database.ts';
 import { databaseText } from '../database-text.ts';
-import type { LoadedRow } from '../staged-rows.ts';
+import type { LoadedRow } from '../loaded-rows.ts';
 
 /**
  * A user goes by the name of their latest message, else (who never wrote) by the greatest of their names. After the days

@@ -4,9 +4,9 @@ import type { Session } from '../database/database.ts';
 import { databaseText } from '../database-text.ts';
 import { typeNumber } from '../event-numbers.ts';
 import type { IndexIds } from '../index-ids.ts';
+import type { LoadedRow } from '../loaded-rows.ts';
 import { messageKey } from '../message-key.ts';
 import type { IndexedLine } from '../message-row.ts';
-import type { LoadedRow } from '../staged-rows.ts';
 import { isModeration } from './moderation-types.ts';
 
 /** A moderation action, as its line says it. */

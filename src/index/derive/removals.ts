@@ -5,7 +5,8 @@
  */
 import type { Session } from '../database/database.ts';
 import { typeName, typeNumber } from '../event-numbers.ts';
-import type { LoadedRow, Removal } from '../staged-rows.ts';
+import type { LoadedRow, Removal } from '../loaded-rows.ts';
+import { spanColumns, spansOfChannels } from '../time-spans.ts';
 import type { ModAction } from './mod-actions.ts';
 import { isRemovable, REMOVABLE_TYPES } from './moderation-types.ts';
 
@@ -16,7 +17,7 @@ const REMOVABLE_NUMBERS = REMOVABLE_TYPES.map(typeNumber).join(', ');
 
 /**
  * Marks rows that are about to be inserted: by actions among themselves and by those that came before them. Deletions
- * that came before are left to {@link removeStaged}.
+ * that came before are left to {@link removeDeleted}.
  */
 export async function removeEarlier(
   session: Session,
@@ -35,26 +36,14 @@ async function actionsAround(
   rows: readonly LoadedRow[],
   windowMs: number,
 ): Promise<Taking[]> {
-  const spans = new Map<number, { fromMs: number; toMs: number }>();
-  for (const { channelId, line } of rows) {
-    if (!isRemovable(line.type)) continue;
-    const span = spans.get(channelId) ?? { fromMs: line.timeMs, toMs: line.timeMs };
-    span.fromMs = Math.min(span.fromMs, line.timeMs);
-    span.toMs = Math.max(span.toMs, line.timeMs);
-    spans.set(channelId, span);
-  }
+  const spans = spansOfChannels(rows.filter(({ line }) => isRemovable(line.type)));
   if (spans.size === 0) return [];
-  const ranges = [...spans.values()];
   const { rows: found } = await session.query(
     `SELECT a.ts, a.key, a.channel_id, a.type, a.target_user_id
      FROM unnest($1::int[], $2::text[]::timestamptz[], $3::text[]::timestamptz[]) AS s(channel_id, from_ts, to_ts)
      JOIN mod_actions a ON a.channel_id = s.channel_id AND a.ts >= s.from_ts AND a.ts <= s.to_ts
      WHERE a.type IN (${TAKING_NUMBERS})`,
-    [
-      [...spans.keys()],
-      ranges.map(({ fromMs }) => iso(fromMs)),
-      ranges.map(({ toMs }) => iso(toMs + windowMs)),
-    ],
+    spanColumns(spans, windowMs),
   );
   return found.map((row) => ({
     key: row.key as string,
@@ -124,30 +113,30 @@ function isUserTaking({ type, targetUserId }: Taking): boolean {
   return (type === 'ban' || type === 'timeout') && targetUserId !== undefined;
 }
 
-function earlier(a: Taking | undefined, b: Taking | undefined): Taking | undefined {
+function earlier<R extends Removal>(a: R | undefined, b: R | undefined): R | undefined {
   if (!a || !b) return a ?? b;
   return b.timeMs < a.timeMs || (b.timeMs === a.timeMs && b.key < a.key) ? b : a;
 }
 
-/** Marks staged rows by deletions that came before them. Returns the keys of those rows, for {@link nameDeleted}. */
-export async function removeStaged(session: Session): Promise<string[]> {
-  const { rows } = await session.query(
-    `SELECT DISTINCT ON (s.key, s.ts) s.key, s.ts, a.ts AS at, a.key AS by
-     FROM staged_messages s JOIN mod_actions a ON a.target_key = s.key ORDER BY s.key, s.ts, a.ts, a.key`,
+/**
+ * Marks rows that are about to be inserted by deletions that came before them. Returns the keys of these rows, for
+ * {@link nameDeleted}.
+ */
+export async function removeDeleted(session: Session, rows: readonly LoadedRow[]): Promise<string[]> {
+  const { rows: found } = await session.query(
+    `SELECT DISTINCT ON (a.target_key) a.target_key, a.ts, a.key
+     FROM unnest($1::uuid[]) AS k(key) JOIN mod_actions a ON a.target_key = k.key ORDER BY a.target_key, a.ts, a.key`,
+    [rows.map(({ line }) => line.key)],
   );
-  if (rows.length === 0) return [];
-  await session.query(
-    `UPDATE staged_messages s SET deleted_at = d.at, deleted_by = d.by
-     FROM unnest($1::uuid[], $2::text[]::timestamptz[], $3::text[]::timestamptz[], $4::uuid[]) AS d(key, ts, at, by)
-     WHERE s.key = d.key AND s.ts = d.ts AND (s.deleted_at IS NULL OR (d.at, d.by) < (s.deleted_at, s.deleted_by))`,
-    [
-      rows.map(({ key }) => key as string),
-      rows.map(({ ts }) => (ts as Date).toISOString()),
-      rows.map(({ at }) => (at as Date).toISOString()),
-      rows.map(({ by }) => by as string),
-    ],
+  if (found.length === 0) return [];
+  const deletions = new Map(
+    found.map((row) => [
+      row.target_key as string,
+      { timeMs: (row.ts as Date).getTime(), key: row.key as string },
+    ]),
   );
-  return rows.map(({ key }) => key as string);
+  for (const row of rows) row.removed = earlier(row.removed, deletions.get(row.line.key));
+  return [...deletions.keys()];
 }
 
 /** Marks rows that are in the index already, by actions that have come now. */

@@ -10,7 +10,7 @@ import type { EventType } from '../../event.ts';
 import type { Database, Session } from '../database/database.ts';
 import { typeNumber } from '../event-numbers.ts';
 import { LOAD_LOCK } from '../load-lock.ts';
-import type { LoadedRow } from '../staged-rows.ts';
+import type { LoadedRow } from '../loaded-rows.ts';
 
 /** What shows that somebody was there. */
 export const SESSION_TYPES: readonly EventType[] = [

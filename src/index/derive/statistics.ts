@@ -1,7 +1,7 @@
 /** Counts per channel and hour, per channel and day, per user and day. Only rows that are new in the index are counted. */
 import type { Session } from '../database/database.ts';
+import type { LoadedRow } from '../loaded-rows.ts';
 import { dayText, startOfDay } from '../retention/due-ranges.ts';
-import type { LoadedRow } from '../staged-rows.ts';
 import { isModeration } from './moderation-types.ts';
 
 const HOUR_MS = 3_600_000;
