@@ -8,33 +8,26 @@
  * next start goes on with them); at most {@link STOP_DEADLINE_MS}. A second signal ends the process at once.
  * A task that ends before it was told to is a bug: the process exits with 1, to be started again.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { buildStatus, healthOf, type StatusSources } from './api/build-status.ts';
-import { serveHttp } from './api/http-server.ts';
-import { createMetrics } from './api/metrics.ts';
 import { createRecorderControl } from './api/recorder-control.ts';
-import { RunFileWriter } from './api/run-file-writer.ts';
-import { newToken } from './api/tokens/token-store.ts';
+import { openRecorderHttp } from './api/recorder-http.ts';
+import { recorderStatus } from './api/recorder-status.ts';
 import { applyConfig, setChannels } from './apply-config.ts';
 import { EventChannel } from './channel/event-channel.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
+import { LiveConfig } from './config/live-config.ts';
 import type { LoadedConfig } from './config/load-config.ts';
-import { formatProblem, type Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
-import { watchConfig } from './config/watch-config.ts';
 import type { Connector, ConnectorContext } from './connectors/connector.ts';
 import { createConnectors } from './connectors/create-connectors.ts';
 import { indexDatabase } from './index/index-database.ts';
+import { atMost } from './lib/at-most.ts';
 import { systemClock } from './lib/clock.ts';
 import type { AppLogger } from './lib/create-logger.ts';
 import { ChatlogError, errorText } from './lib/errors.ts';
 import { exitProcess } from './lib/exit-process.ts';
 import { lockDirectory } from './lib/instance-lock.ts';
 import { onSignals } from './lib/on-signals.ts';
-import { textRedactor } from './lib/redact.ts';
-import { Forgetter } from './privacy/forget/forgetter.ts';
-import { openDecisions } from './privacy/open-decisions.ts';
-import { PrivacyDesk } from './privacy/privacy-desk.ts';
+import { openPrivacy } from './privacy/open-privacy.ts';
 import { CoverageLog } from './recording/coverage-log.ts';
 import { loadRecentIdentities, recallIdentities } from './recording/load-recent-identities.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -49,8 +42,6 @@ import { createUploader } from './uploading/uploader.ts';
 const STOP_DEADLINE_MS = 2_800;
 /** A part that has not closed by then is left behind: the recorder's turn must come. */
 const STOP_PART_MS = 700;
-/** So long the first request waits for the archive, to hear what it knows of people's wishes. */
-const DECISIONS_TIMEOUT_MS = 5_000;
 const WATCHDOG_MS = 10_000;
 /** A recorder that has not committed for so long, without the disk being the cause, is started anew. */
 const RECORDER_STALL_MS = 300_000;
@@ -73,17 +64,14 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const { config } = loaded;
   const clock = systemClock;
   const stopped = Promise.withResolvers<number>();
-  let reload = () => {};
+  await using live = new LiveConfig(loaded, log);
   // First of all: as a container's first process, one that does not listen yet ignores SIGTERM.
   const removeSignals = onSignals({
     stop: (signal) => {
       log.info({ signal }, 'stopping; a second signal would end it at once');
       stopped.resolve(0);
     },
-    reload: () => {
-      log.info({}, 'reading the configuration again (SIGHUP)');
-      reload();
-    },
+    reload: () => void live.reloadBySignal(),
   });
   const spool = await openSpool(config.data_dir);
   await using _lock = await lockDirectory(config.data_dir);
@@ -123,25 +111,14 @@ export async function runService(options: ServiceOptions): Promise<number> {
     mayDelete: (file) => coverage.hasPassed(file),
   });
   const recovery = { spool, log, onSealed: () => uploader.nudge() };
-  let current = loaded;
-  const privacyParts = {
-    ...{ spool, store, log, now: clock.now, config: () => current.config },
+  const { decisions, forgetter, desk } = await openPrivacy({
+    ...{ spool, store, log, now: clock.now, config: () => live.config },
     database: hasIndex ? database : undefined,
-  };
-  const forgetter = new Forgetter({
-    ...privacyParts,
     keepers: {
       seal: (files) => recorder.seal(files),
       inHand: (file, work) => uploader.inHand(file, work),
     },
   });
-  const decisions = await openDecisions({
-    ...privacyParts,
-    dataDir: config.data_dir,
-    onDecision: (decision) => forgetter.add(decision),
-  });
-  await forgetter.resume(decisions.all());
-  const privacyDesk = new PrivacyDesk({ ...privacyParts, decisions, forgetter });
   const recorder = new Recorder({
     channel,
     spool,
@@ -151,7 +128,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     fs: systemFileSystem,
     log,
     privacy: decisions.gate,
-    onCommand: (event) => privacyDesk.onCommand(event),
+    onCommand: (event) => desk.onCommand(event),
     onSealed: () => uploader.nudge(),
     onBroken: (file, goodBytes) =>
       void uploader.inHand(file, () => recoverSegment(file, goodBytes, recovery)),
@@ -172,7 +149,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   setChannels(connectors, config, log);
 
   const privacy = decisions.gate;
-  const shared = { config: () => current.config, store, database, privacy, log, now: clock.now };
+  const shared = { config: () => live.config, store, database, privacy, log, now: clock.now };
   const index = hasIndex
     ? (await import('./index/index-role.ts')).startIndexRole({ ...shared, spool })
     : undefined;
@@ -183,72 +160,31 @@ export async function runService(options: ServiceOptions): Promise<number> {
       loader: index.loader,
     });
 
-  let configProblem: string | undefined;
-  let redact = textRedactor(loaded.secrets);
-  const sources: StatusSources = {
-    version,
-    instance: config.instance,
-    startedAtMs: clock.now(),
-    now: clock.now,
-    recorder: () => recorder.status(),
-    records: () => recorder.channels,
-    uploader: () => uploader.status(),
-    connectors: () => connectors.map((connector) => connector.status()),
-    queue: () => ({ ...channel.held, duplicates: channel.duplicates, full: channel.full }),
-    gaps: () => coverage.gaps,
+  const status = recorderStatus({
+    ...{ version, live, recorder, uploader, connectors, channel, coverage, index, retention },
     parseFailures: () => parseFailures,
-    index: () => index?.status(),
-    retention: () => retention?.status(),
-    configProblem: () => configProblem,
-    redact: (text) => redact(text),
-    uploadAlarmMs: config.upload.alarm_after_minutes * 60_000,
-  };
-  const status = () => buildStatus(sources);
+    now: clock.now,
+  });
 
   const stopSources = new AbortController();
   const stopRecorder = new AbortController();
-  const localToken = newToken();
-  const runFile = new RunFileWriter(spool, version, localToken);
-  const metrics = createMetrics({ status, records: () => recorder.channels });
-
-  const announce = (url: string | null) =>
-    runFile
-      .write(url)
-      .catch((error: unknown) => log.warn({ err: errorText(error) }, 'cannot write state/run.json'));
-  await announce(null);
-
-  await using watcher = watchConfig({
-    file: configFile,
-    current: loaded,
-    onChange: (changed) => {
-      configProblem = undefined;
-      try {
-        applyConfig(current.config, changed.config, { connectors, recorder, log });
-      } catch (error) {
-        failed('configuration')(error);
-      }
-      // What needs a restart goes on with the secrets that it began with.
-      const secrets = [...loaded.secrets, ...changed.secrets];
-      log.setSecrets(secrets);
-      redact = textRedactor(secrets);
-      current = changed;
-    },
-    onProblems: (problems) => {
-      configProblem = describeProblems(problems);
-      log.error(
-        { problems: problems.map(formatProblem) },
-        'the configuration file is wrong; the older configuration stays in effect',
-      );
-    },
-    onMended: () => {
-      configProblem = undefined;
-      log.info({}, 'the configuration file is in order again, as it was before');
+  const recorderControl = createRecorderControl({
+    configFile,
+    connectors,
+    reload: () => live.reload(),
+    rejoin: (platform, name) => setChannels(connectors, live.config, log, { platform, name }),
+  });
+  const http = await openRecorderHttp({
+    ...{ spool, version, http: config.http, status, decisions, hasIndex, log },
+    records: () => recorder.channels,
+    context: {
+      ...shared,
+      recorder: recorderControl,
+      privacyDesk: desk,
+      index: index?.jobs,
+      maintenance: retention,
     },
   });
-  reload = () =>
-    void watcher
-      .reload()
-      .catch((error: unknown) => log.error({ err: errorText(error) }, 'cannot read the configuration'));
 
   const failed = (task: string) => (error?: unknown) => {
     if (stopSources.signal.aborted) return;
@@ -263,47 +199,14 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const recording = watch('recorder', recorder.run(stopRecorder.signal));
   const checkpointing = watch('coverage', coverage.run(stopSources.signal));
   const uploading = watch('uploader', uploader.run(stopSources.signal));
-  const recorderControl = createRecorderControl({
-    configFile,
-    connectors,
-    reload: () => watcher.reload(),
-    rejoin: (platform, name) => setChannels(connectors, current.config, log, { platform, name }),
+  live.follow(configFile, (before, after) => {
+    try {
+      applyConfig(before, after, { connectors, recorder, log });
+    } catch (error) {
+      failed('configuration')(error);
+    }
   });
-  const serving = config.http.enabled
-    ? serveHttp(
-        {
-          host: config.http.host,
-          port: config.http.port,
-          health: () => healthOf(status()),
-          status,
-          metrics,
-          loadApi: async () => {
-            // Nothing of the index is served before it is known what must not be.
-            if (hasIndex)
-              await decisions.demandKnown(
-                AbortSignal.any([stopSources.signal, AbortSignal.timeout(DECISIONS_TIMEOUT_MS)]),
-              );
-            const { loadApi } = await import('./api/load-api.ts');
-            return loadApi({
-              ...shared,
-              recorder: recorderControl,
-              privacyDesk,
-              index: index?.jobs,
-              maintenance: retention,
-              localToken,
-            });
-          },
-          // Without an index only commands, which bring a token, have something to ask for.
-          isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,
-          log,
-          onListening: (url) => {
-            log.info({ url }, `listening on ${url}`);
-            void announce(url);
-          },
-        },
-        stopSources.signal,
-      )
-    : Promise.resolve();
+  const serving = http.run(stopSources.signal);
   const connecting = connectors.map((connector) =>
     watch(connector.platform, connector.run(stopSources.signal)),
   );
@@ -348,8 +251,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   );
   await atMost(STOP_PART_MS, Promise.allSettled([database[Symbol.asyncDispose]()]));
   store.close();
-  metrics.close();
-  await runFile.remove();
+  await http.close();
   removeSignals();
   clearTimeout(deadline);
   const { recorded, openFiles } = recorder.status();
@@ -357,16 +259,4 @@ export async function runService(options: ServiceOptions): Promise<number> {
   else log.warn({ recorded, openFiles }, 'stopped; the next start seals what is left in open/');
   log.flush();
   return exitCode;
-}
-
-function describeProblems(problems: readonly Problem[]): string {
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-  return `${formatProblem(problems[0]!)}${more}`;
-}
-
-/** Waits for the work, but not for longer than so many milliseconds. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const timer = new AbortController();
-  await Promise.race([work, sleep(ms, undefined, { signal: timer.signal }).catch(() => {})]);
-  timer.abort();
 }

@@ -3,9 +3,8 @@
  * nothing of its own disk, and there may be any number of them. Channels cannot be changed here.
  */
 
+import { LiveConfig } from '../config/live-config.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
-import { formatProblem } from '../config/problem.ts';
-import { watchConfig } from '../config/watch-config.ts';
 import { indexDatabase } from '../index/index-database.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { AppLogger } from '../lib/create-logger.ts';
@@ -33,31 +32,16 @@ export async function runApi({ configFile, loaded, log, version }: ApiRoleOption
     throw new ChatlogError('database_url_missing', 'the API on its own needs a "database_url"', {
       hint: 'The embedded database belongs to the process that records: "chatlog run" serves the API, too.',
     });
-  let current = loaded;
-  let reload = () => {};
+  await using live = new LiveConfig(loaded, log);
   const stop = new AbortController();
   const removeSignals = onSignals({
     stop: (signal) => {
       log.info({ signal }, 'stopping');
       stop.abort(new ChatlogError('stopping', 'chatlog is stopping'));
     },
-    reload: () => reload(),
+    reload: () => void live.reloadBySignal(),
   });
-  await using watcher = watchConfig({
-    file: configFile,
-    current: loaded,
-    onChange: (changed) => {
-      current = changed;
-      log.setSecrets([...loaded.secrets, ...changed.secrets]);
-      log.info({}, 'the configuration has changed and is in effect');
-    },
-    onProblems: (problems) =>
-      log.error(
-        { problems: problems.map(formatProblem) },
-        'the configuration file is wrong; the older one stays',
-      ),
-  });
-  reload = () => void watcher.reload().catch((error: unknown) => log.error({ err: error }, 'cannot read it'));
+  live.follow(configFile, () => log.info({}, 'the configuration has changed and is in effect'));
 
   const { now } = systemClock;
   const { config } = loaded;
@@ -88,7 +72,7 @@ export async function runApi({ configFile, loaded, log, version }: ApiRoleOption
     components: { database: { ok: problem === undefined, detail: problem ?? database.name } },
   });
   const decisions = new DecisionLog({ places: [decisionTable(database), decisionArchive(store)], log, now });
-  const context = { config: () => current.config, store, database, privacy: decisions.gate, log, now };
+  const context = { config: () => live.config, store, database, privacy: decisions.gate, log, now };
   const deciding = decisions.run(stop.signal);
   /** Nothing is served before it is known what must not be. */
   const load = async () => {

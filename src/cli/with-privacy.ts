@@ -6,20 +6,11 @@ import { isIndexEnabled, openIndexDatabase } from '../index/open-index-database.
 import { createLogger } from '../lib/create-logger.ts';
 import { ChatlogError } from '../lib/errors.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
-import type { DecisionLog } from '../privacy/decision-log.ts';
 import { NOBODY_RECORDS } from '../privacy/forget/forget-files.ts';
-import { Forgetter } from '../privacy/forget/forgetter.ts';
-import { openDecisions } from '../privacy/open-decisions.ts';
-import { PrivacyDesk } from '../privacy/privacy-desk.ts';
+import { openPrivacy, type Privacy } from '../privacy/open-privacy.ts';
 import { recoverSegments, takeLeftovers } from '../recording/recover-segments.ts';
 import { openSpool } from '../spool.ts';
 import { createObjectStore } from '../storage/create-object-store.ts';
-
-export interface PrivacyTools {
-  desk: PrivacyDesk;
-  forgetter: Forgetter;
-  decisions: DecisionLog;
-}
 
 /**
  * Work of a command on decisions about privacy, where no instance runs: this process takes its place for as long. What is
@@ -28,7 +19,7 @@ export interface PrivacyTools {
 export async function withPrivacy<T>(
   { config, secrets }: Pick<LoadedConfig, 'config' | 'secrets'>,
   signal: AbortSignal,
-  work: (tools: PrivacyTools) => Promise<T>,
+  work: (privacy: Privacy) => Promise<T>,
 ): Promise<T> {
   const log = await createLogger({ level: 'warn', format: config.log.format, secrets, fd: 2 });
   await mkdir(config.data_dir, { recursive: true });
@@ -40,20 +31,16 @@ export async function withPrivacy<T>(
   const database = hasIndex ? await openIndexDatabase(config, log) : undefined;
   try {
     if (database) await migrate(database);
-    const parts = { spool, store, database, log, now: Date.now, config: () => config };
-    const forgetter = new Forgetter({ ...parts, keepers: NOBODY_RECORDS });
-    const onDecision = forgetter.add.bind(forgetter);
-    const decisions = await openDecisions({ ...parts, dataDir: config.data_dir, onDecision });
+    const privacy = await openPrivacy({
+      ...{ spool, store, database, log, now: Date.now, config: () => config },
+      keepers: NOBODY_RECORDS,
+    });
+    const { decisions } = privacy;
     if (!(await decisions.sync(signal)))
       throw new ChatlogError('decisions_unknown', `cannot read in ${store.name} what was decided before`, {
         hint: 'Try again when storage and database answer: "chatlog check".',
       });
-    await forgetter.resume(decisions.all());
-    const result = await work({
-      desk: new PrivacyDesk({ ...parts, decisions, forgetter }),
-      forgetter,
-      decisions,
-    });
+    const result = await work(privacy);
     await decisions.sync(signal);
     return result;
   } finally {

@@ -13,10 +13,8 @@ import type { ChatEvent } from '../event.ts';
 import { openSpool } from '../spool.ts';
 import { createDirectoryObjectStore } from '../storage/directory-object-store.ts';
 import { NOBODY_RECORDS } from './forget/forget-files.ts';
-import { Forgetter } from './forget/forgetter.ts';
-import { openDecisions } from './open-decisions.ts';
+import { openPrivacy } from './open-privacy.ts';
 import { CODE_SECONDS, OptoutCodes, optoutCodeIn } from './optout-codes.ts';
-import { PrivacyDesk } from './privacy-desk.ts';
 
 const NOW = Date.UTC(2026, 9, 5);
 const never = new AbortController().signal;
@@ -29,13 +27,11 @@ async function desk() {
   const loader = loaderOn(database, NOW);
   await loader.load([segmentChunk('all', indexLines({ seed: 2, lines: 300 }))]);
   const parts = { spool, store, database, log: silentLog, now: Date.now, config: () => indexConfig() };
-  const forgetter = new Forgetter({ ...parts, keepers: NOBODY_RECORDS });
-  const decisions = await openDecisions({
-    ...parts,
-    dataDir: spool.root,
-    onDecision: (decision) => forgetter.add(decision),
-  });
-  const privacyDesk = new PrivacyDesk({ ...parts, decisions, forgetter });
+  const {
+    forgetter,
+    decisions,
+    desk: privacyDesk,
+  } = await openPrivacy({ ...parts, keepers: NOBODY_RECORDS });
   const localToken = newToken();
   const overrides = { privacyDesk, privacy: decisions.gate, localToken };
   const app = await createApiApp(apiContext({ database, directory: directory.join('archive'), overrides }));

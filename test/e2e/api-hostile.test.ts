@@ -20,9 +20,7 @@ import { newToken } from '../../src/api/tokens/token-store.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { forEachConcurrently } from '../../src/lib/for-each-concurrently.ts';
 import { NOBODY_RECORDS } from '../../src/privacy/forget/forget-files.ts';
-import { Forgetter } from '../../src/privacy/forget/forgetter.ts';
-import { openDecisions } from '../../src/privacy/open-decisions.ts';
-import { PrivacyDesk } from '../../src/privacy/privacy-desk.ts';
+import { openPrivacy } from '../../src/privacy/open-privacy.ts';
 import { openSpool } from '../../src/spool.ts';
 import { apiContext } from '../support/api-context.ts';
 import { openDatabase, type TestDatabase } from '../support/databases.ts';
@@ -97,13 +95,8 @@ async function recorderOn(configFile: string): Promise<Pick<ApiContext, 'config'
 async function privacyIn(dataDir: string): Promise<Pick<ApiContext, 'privacy' | 'privacyDesk'>> {
   const spool = await openSpool(dataDir);
   const parts = { ...apiContext({ database, directory: directory.join('archive') }), spool };
-  const forgetter = new Forgetter({ ...parts, keepers: NOBODY_RECORDS });
-  const decisions = await openDecisions({
-    ...parts,
-    dataDir,
-    onDecision: (decision) => forgetter.add(decision),
-  });
-  return { privacy: decisions.gate, privacyDesk: new PrivacyDesk({ ...parts, decisions, forgetter }) };
+  const { decisions, desk } = await openPrivacy({ ...parts, keepers: NOBODY_RECORDS });
+  return { privacy: decisions.gate, privacyDesk: desk };
 }
 
 interface Answer {
