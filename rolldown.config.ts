@@ -7,7 +7,11 @@ import { defineConfig, type Plugin } from 'rolldown';
  * holds less memory than from its modules (`npm run bench -- memory`).
  */
 export default defineConfig({
-  input: { main: 'src/main.ts', 'pglite-worker': 'src/index/database/pglite-worker.ts' },
+  input: {
+    main: 'src/main.ts',
+    'pglite-worker': 'src/index/database/pglite-worker.ts',
+    'archive-worker': 'src/archive/scan/archive-worker.ts',
+  },
   platform: 'node',
   external: [
     /^node:/,

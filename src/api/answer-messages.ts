@@ -12,10 +12,11 @@ import type { MessageSource } from '../index/queries/message-source.ts';
 import type { Order } from '../index/queries/page.ts';
 import { type MessagePage, scanMessages } from '../index/queries/scan-messages.ts';
 import { searchMessages } from '../index/queries/search-messages.ts';
+import type { WrittenTime } from '../lib/parse-time.ts';
 import type { ApiContext } from './api-context.ts';
 import { apiMessage, toApiMessages } from './api-message.ts';
 import { decodeCursor, encodeCursor, type Tally } from './cursor.ts';
-import { closedRange, openRange, pageSize, type TimeParameter } from './parameters.ts';
+import { closedRange, openRange, pageSize } from './parameters.ts';
 import { demandWords } from './search-words.ts';
 import { findSubjects, idsOf, type Names } from './subjects.ts';
 
@@ -31,8 +32,8 @@ const CHANNELS_MERGED_MAX = 5;
 export interface MessageQuestion extends Names {
   /** {@link MESSAGE_TYPES} when left out. */
   type?: EventType[] | 'all' | undefined;
-  since?: TimeParameter | undefined;
-  until?: TimeParameter | undefined;
+  since?: WrittenTime | undefined;
+  until?: WrittenTime | undefined;
   /** Words as in a web search. */
   search?: string | undefined;
   includeDeleted?: boolean | undefined;
@@ -146,10 +147,10 @@ async function readPage(
   const range = { untilMs: bounds.nowMs + AHEAD_MS, ...openRange(question, bounds) };
   const page = await scanMessages(session, { source, filter, range, order, after, offset, limit });
   const estimate = async () => {
-    if (!isPlain) return estimateRows(session, everyMatch(filter, range));
-    if (source.by === 'users') return countOfUsers(session, source.userIds, source.channelIds, range);
-    const channelIds = filter.channelIds ?? idsOf(await allChannels(session, undefined))!;
-    return countOfChannels(session, channelIds, range);
+    const byStatistics = () => estimateRows(session, everyMatch(filter, range));
+    if (!isPlain) return byStatistics();
+    if (source.by !== 'users') return countOfChannels(session, filter.channelIds, range);
+    return (await countOfUsers(session, source.userIds, source.channelIds, range)) ?? byStatistics();
   };
   return { ...page, estimate };
 }

@@ -6,10 +6,11 @@ import { plainText } from '../index/database-text.ts';
 import { typeName, typeNumber } from '../index/event-numbers.ts';
 import { type ModActionRow, modActionPage } from '../index/queries/mod-action-page.ts';
 import type { Order } from '../index/queries/page.ts';
+import type { WrittenTime } from '../lib/parse-time.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ApiContext } from './api-context.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { openRange, pageSize, type TimeParameter } from './parameters.ts';
+import { openRange, pageSize } from './parameters.ts';
 import { isVisible } from './visibility.ts';
 
 export const MOD_ACTION_TYPES = [
@@ -50,8 +51,8 @@ export const modActionsAnswer = z.object({
 export interface ModActionQuestion {
   type?: EventType[] | 'all' | undefined;
   moderator?: string | undefined;
-  since?: TimeParameter | undefined;
-  until?: TimeParameter | undefined;
+  since?: WrittenTime | undefined;
+  until?: WrittenTime | undefined;
   order: Order;
   limit: number;
   offset: number;

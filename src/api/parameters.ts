@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { EVENT_TYPES, type EventType } from '../event.ts';
 import { databaseText } from '../index/database-text.ts';
+import { parseTime, resolveTime, type WrittenTime } from '../lib/parse-time.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
 
 const NAME_CHARS_MAX = 200;
@@ -29,24 +30,6 @@ export const userParameter = name(
   'ann',
 );
 
-/** A time as people write it: at a moment, or so long ago. */
-export type TimeParameter = { atMs: number } | { agoMs: number };
-
-const UNITS_MS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: DAY_MS,
-  w: 7 * DAY_MS,
-};
-const RELATIVE = /^(\d{1,6})([smhdw])$/;
-const UNIX = /^\d{1,15}(?:\.\d{1,9})?$/;
-const RFC_3339 = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d))?$/;
-/** As Unix seconds this is the year 5138, as milliseconds 1973. */
-const SECONDS_BELOW = 1e11;
-/** What the database holds as a time; years of four digits. */
-const TIME_MAX_MS = Date.UTC(9999, 11, 31);
-
 function timeParameter(description: string, example: string) {
   return z
     .string()
@@ -54,7 +37,7 @@ function timeParameter(description: string, example: string) {
       description: `${description} RFC 3339 (\`2026-01-31T12:00:00Z\`, \`2026-01-31\`), Unix seconds or milliseconds, or so long ago (\`90s\`, \`30m\`, \`24h\`, \`7d\`, \`2w\`).`,
       examples: [example],
     })
-    .transform((text, context): TimeParameter => {
+    .transform((text, context): WrittenTime => {
       const parsed = parseTime(text);
       if (parsed) return parsed;
       context.addIssue({
@@ -69,30 +52,9 @@ function timeParameter(description: string, example: string) {
 export const sinceParameter = timeParameter('From this time on.', '24h');
 export const untilParameter = timeParameter('Before this time.', '2026-02-01T00:00:00Z');
 
-/** A `+` of an offset that was not encoded arrives as a space. */
-export function parseTime(text: string): TimeParameter | undefined {
-  if (text === 'now') return { agoMs: 0 };
-  const relative = RELATIVE.exec(text);
-  if (relative) return { agoMs: Number(relative[1]) * UNITS_MS[relative[2]!]! };
-  const ms = UNIX.test(text) ? unixMs(Number(text)) : parseRfc3339(text.replace(/ (?=\d\d:\d\d$)/, '+'));
-  return Number.isNaN(ms) || ms < 0 || ms > TIME_MAX_MS ? undefined : { atMs: ms };
-}
-
-function unixMs(number: number): number {
-  return Math.floor(number < SECONDS_BELOW ? number * 1_000 : number);
-}
-
-function parseRfc3339(text: string): number {
-  return RFC_3339.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
-}
-
-export function resolveTime(time: TimeParameter, nowMs: number): number {
-  return 'atMs' in time ? time.atMs : Math.max(nowMs - time.agoMs, 0);
-}
-
 export interface RangeParameters {
-  since?: TimeParameter | undefined;
-  until?: TimeParameter | undefined;
+  since?: WrittenTime | undefined;
+  until?: WrittenTime | undefined;
 }
 
 /** Undefined sides stay open. Throws where both are given and too far apart, or in the wrong order. */

@@ -1,46 +1,6 @@
 /** What `chatlog index` says while it works, and at its end. */
 import type { IndexProgress } from '../index/indexer.ts';
 import { formatBytes, formatDuration } from './format.ts';
-import type { Terminal } from './terminal.ts';
-
-const ON_TERMINAL_MS = 250;
-const ELSEWHERE_MS = 10_000;
-
-/** One line that is written over on a terminal, a line now and then elsewhere; on standard error. */
-export class ProgressPrinter {
-  readonly #terminal: Terminal;
-  readonly #stream: NodeJS.WriteStream;
-  readonly #startedMs: number;
-  #shownMs = 0;
-  #isOnLine = false;
-
-  constructor(terminal: Terminal, stream: NodeJS.WriteStream = process.stderr) {
-    this.#terminal = terminal;
-    this.#stream = stream;
-    this.#startedMs = performance.now();
-    this.#shownMs = this.#startedMs;
-  }
-
-  show(progress: IndexProgress): void {
-    const nowMs = performance.now();
-    const isTerminal = this.#stream.isTTY === true;
-    if (nowMs - this.#shownMs < (isTerminal ? ON_TERMINAL_MS : ELSEWHERE_MS)) return;
-    this.#shownMs = nowMs;
-    const text = progressText(progress, (nowMs - this.#startedMs) / 1000);
-    if (!isTerminal) {
-      this.#terminal.err(text);
-      return;
-    }
-    this.#stream.write(`\r\u001b[K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
-    this.#isOnLine = true;
-  }
-
-  /** Before anything else is printed. */
-  clear(): void {
-    if (this.#isOnLine) this.#stream.write('\r\u001b[K');
-    this.#isOnLine = false;
-  }
-}
 
 /** `12 of 480 objects (3.1 MiB), 51200 lines, 10240/s, 3 min left` */
 export function progressText(progress: IndexProgress, seconds: number): string {

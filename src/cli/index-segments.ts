@@ -6,9 +6,10 @@ import type { Indexer, IndexProgress, IndexRequest } from '../index/indexer.ts';
 import { ChatlogError } from '../lib/errors.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { EXIT } from './exit-code.ts';
-import { indexSummary, ProgressPrinter } from './index-progress.ts';
+import { indexSummary, progressText } from './index-progress.ts';
 import { askInstance } from './local-admin.ts';
 import { openConfig } from './open-config.ts';
+import { ProgressLine } from './progress-line.ts';
 import { runningInstance } from './running-instance.ts';
 import type { Terminal } from './terminal.ts';
 import { withIndexer } from './with-indexer.ts';
@@ -94,12 +95,12 @@ async function indexOnce(
   signal: AbortSignal,
 ): Promise<number> {
   const startedMs = performance.now();
-  const printer = isJson ? undefined : new ProgressPrinter(terminal);
-  const onProgress = (progress: IndexProgress) => printer?.show(progress);
+  const line = new ProgressLine(terminal, { isQuiet: isJson });
+  const onProgress = (progress: IndexProgress) => line.show((seconds) => progressText(progress, seconds));
   const done = isElsewhere
     ? await indexThere(loaded, request, onProgress, signal)
     : await withIndexer(loaded, (indexer: Indexer) => indexer.indexOnce(request, signal, onProgress));
-  printer?.clear();
+  line.clear();
   const seconds = (performance.now() - startedMs) / 1000;
   if (isJson) terminal.out(JSON.stringify({ ...done, seconds }, null, 2));
   else terminal.out(indexSummary(done, seconds));

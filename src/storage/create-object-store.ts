@@ -5,18 +5,25 @@ import { deferredObjectStore } from './deferred-object-store.ts';
 import type { ObjectStore } from './object-store.ts';
 import { providerProfile } from './provider-profile.ts';
 
-/** Touches nothing yet: what is wrong with the storage is said by the first call that needs it, and by each after it. */
+/**
+ * Touches nothing yet: what is wrong with the storage is said by the first call that needs it, and by each after it.
+ * @param access of a directory; only writing makes what is missing in it
+ */
 export function createObjectStore(
   config: Pick<Config, 's3' | 'archive' | 'upload'>,
   log: Logger,
+  access: 'read' | 'write' = 'write',
 ): ObjectStore {
   const { s3, archive, upload } = config;
   if (!s3) {
     return deferredObjectStore({
       name: archive.directory,
       create: async () => {
-        const { createDirectoryObjectStore } = await import('./directory-object-store.ts');
-        return createDirectoryObjectStore(archive.directory);
+        const { createDirectoryObjectStore, readDirectoryObjectStore } = await import(
+          './directory-object-store.ts'
+        );
+        const open = access === 'read' ? readDirectoryObjectStore : createDirectoryObjectStore;
+        return open(archive.directory);
       },
     });
   }

@@ -5,7 +5,14 @@
  */
 import { abortable } from '../lib/abortable.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
-import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome, ReplaceOutcome } from './object-store.ts';
+import type {
+  ObjectBody,
+  ObjectHead,
+  ObjectStore,
+  OpenedObject,
+  PutOutcome,
+  ReplaceOutcome,
+} from './object-store.ts';
 
 export interface DeferredStoreOptions {
   name: string;
@@ -55,6 +62,10 @@ class DeferredObjectStore implements ObjectStore {
 
   async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
     return (await this.#made(signal)).head(key, signal);
+  }
+
+  async open(key: string, signal: AbortSignal): Promise<OpenedObject> {
+    return (await this.#made(signal)).open(key, signal);
   }
 
   async *get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array> {

@@ -21,6 +21,7 @@ import type {
   ObjectBody,
   ObjectHead,
   ObjectStore,
+  OpenedObject,
   PutOutcome,
   ReplaceOutcome,
   SegmentDescription,
@@ -37,6 +38,11 @@ export async function createDirectoryObjectStore(root: string): Promise<ObjectSt
   await makeDirectory(join(absolute, HIDDEN, 'meta'));
   await makeDirectory(join(absolute, HIDDEN, 'tmp'));
   return new DirectoryObjectStore(absolute);
+}
+
+/** For those who only read: makes nothing in the directory, which may be mounted read-only. */
+export function readDirectoryObjectStore(root: string): ObjectStore {
+  return new DirectoryObjectStore(resolve(root));
 }
 
 class DirectoryObjectStore implements ObjectStore {
@@ -126,6 +132,12 @@ class DirectoryObjectStore implements ObjectStore {
         next && (await objectDigest(this, key, { bytes: stats.size }, signal)) === next.objectSha256;
       return { bytes: stats.size, description: isNext ? next : description };
     });
+  }
+
+  async open(key: string, signal: AbortSignal): Promise<OpenedObject> {
+    const head = await this.head(key, signal);
+    if (!head) throw new ChatlogError('object_missing', `there is no ${key} in ${this.name}`);
+    return { ...head, body: this.get(key, signal) };
   }
 
   async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

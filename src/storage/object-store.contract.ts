@@ -26,6 +26,12 @@ export function testObjectStore(open: OpenStore): void {
     expect(await compareObject(store, key, body.description, never)).toBe('same');
     const bytes = await collect(store.get(key, never));
     expect(bytes.equals(await readFile(body.path))).toBe(true);
+    const { body: opened, ...head } = await store.open(key, never);
+    expect(head).toEqual({ bytes: body.description.objectBytes, description: body.description });
+    expect(bytes.equals(await collect(opened))).toBe(true);
+    await expect(store.open(key.replaceAll('xqc', 'nobody'), never)).rejects.toMatchObject({
+      code: 'object_missing',
+    });
     store.close();
   });
 

@@ -51,6 +51,11 @@ export interface ObjectHead {
   description?: SegmentDescription;
 }
 
+export interface OpenedObject extends ObjectHead {
+  /** The object's bytes in order. Has to be iterated, or it holds a connection. */
+  body: AsyncIterable<Uint8Array>;
+}
+
 export interface ObjectStore {
   /** For messages to people: `s3://bucket (Cloudflare R2)`, `/data/archive`. */
   readonly name: string;
@@ -74,6 +79,8 @@ export interface ObjectStore {
   presign?(key: string, seconds: number): Promise<string>;
   /** Undefined where the key does not exist. */
   head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined>;
+  /** Head and bytes in one request. Throws `object_missing`. */
+  open(key: string, signal: AbortSignal): Promise<OpenedObject>;
   /** The object's bytes in order; verified by the caller. Throws `object_missing`. */
   get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Keys below a prefix in lexical order. */

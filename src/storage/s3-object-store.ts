@@ -29,7 +29,14 @@ import type { Logger } from '../lib/logger.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
 import { objectKey } from '../segment-name.ts';
 import { compareObject, objectDigest } from './compare-object.ts';
-import type { ObjectBody, ObjectHead, ObjectStore, PutOutcome, ReplaceOutcome } from './object-store.ts';
+import type {
+  ObjectBody,
+  ObjectHead,
+  ObjectStore,
+  OpenedObject,
+  PutOutcome,
+  ReplaceOutcome,
+} from './object-store.ts';
 import { type ProviderProfile, providerProfile } from './provider-profile.ts';
 import { createS3Client, type S3ClientOptions } from './s3-client.ts';
 import { isAmbiguous, type S3Error, toS3Error } from './s3-errors.ts';
@@ -174,15 +181,22 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async open(key: string, signal: AbortSignal): Promise<OpenedObject> {
     const what = `get ${key}`;
-    const reply = await this.#call(
-      what,
-      () => this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal: signal }),
-      signal,
-    );
+    const command = new GetObjectCommand(this.#at(key));
+    const send = () => this.#client.send(command, { abortSignal: signal });
+    const { Body, ContentLength = 0, Metadata } = await this.#call(what, send, signal);
+    const body = this.#explained(Body as Readable, what, signal);
+    return { bytes: ContentLength, description: fromMetadata(Metadata), body };
+  }
+
+  async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* (await this.open(key, signal)).body;
+  }
+
+  async *#explained(body: Readable, what: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of reply.Body as Readable) yield chunk;
+      for await (const chunk of body) yield chunk;
     } catch (thrown) {
       signal.throwIfAborted();
       throw this.#explain(thrown, what);

@@ -100,6 +100,7 @@ function wrap(store: ObjectStore, changes: Partial<ObjectStore>): ObjectStore {
     replace: (...args) => store.replace(...args),
     remove: (...args) => store.remove(...args),
     head: (...args) => store.head(...args),
+    open: (...args) => store.open(...args),
     get: (...args) => store.get(...args),
     list: (...args) => store.list(...args),
     check: (...args) => store.check(...args),

@@ -7,6 +7,7 @@ import { type LogLine, readLog } from '../../archive-query/read-log.ts';
 import type { EventType } from '../../event.ts';
 import { plainText } from '../../index/database-text.ts';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
+import { resolveTime } from '../../lib/parse-time.ts';
 import { encodeName } from '../../segment-name.ts';
 import { listSegments } from '../../storage/read-segment.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
@@ -15,7 +16,6 @@ import {
   channelParameter,
   LINE_TYPES,
   platformParameter,
-  resolveTime,
   sinceParameter,
   typesParameter,
   untilParameter,

@@ -5,6 +5,7 @@ import { plainText } from '../../index/database-text.ts';
 import { activeUsers } from '../../index/queries/active-users.ts';
 import { activity, channelTotals } from '../../index/queries/channel-activity.ts';
 import { allChannels, type ChannelRow } from '../../index/queries/find-channels.ts';
+import { resolveTime } from '../../lib/parse-time.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { notFound } from '../api-error.ts';
 import { type ApiChannel, apiChannel, knownChannels } from '../known-channels.ts';
@@ -16,7 +17,6 @@ import {
   offsetParameter,
   pageSize,
   platformParameter,
-  resolveTime,
   sinceParameter,
   untilParameter,
 } from '../parameters.ts';

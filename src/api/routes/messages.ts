@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isUuid, messageKey } from '../../index/message-key.ts';
 import { knownPlatforms } from '../../index/queries/find-channels.ts';
 import { messagesByKeys } from '../../index/queries/messages-by-key.ts';
+import { resolveTime } from '../../lib/parse-time.ts';
 import { answerMessages, MESSAGE_TYPES, messagesAnswer } from '../answer-messages.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { notFound } from '../api-error.ts';
@@ -20,7 +21,6 @@ import {
   orderParameter,
   platformParameter,
   type RangeParameters,
-  resolveTime,
   sinceParameter,
   typesParameter,
   untilParameter,

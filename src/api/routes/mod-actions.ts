@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { plainText } from '../../index/database-text.ts';
 import { typeName } from '../../index/event-numbers.ts';
 import { modActionStats } from '../../index/queries/mod-action-stats.ts';
+import { resolveTime } from '../../lib/parse-time.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { answerModActions, MOD_ACTION_TYPES, modActionsAnswer } from '../api-mod-action.ts';
 import {
@@ -11,7 +12,6 @@ import {
   limitParameter,
   pageSize,
   platformParameter,
-  resolveTime,
   sinceParameter,
   typesParameter,
   untilParameter,

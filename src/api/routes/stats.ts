@@ -6,15 +6,9 @@ import { activity, topChannels } from '../../index/queries/channel-activity.ts';
 import { gapTotals } from '../../index/queries/gap-page.ts';
 import { indexTotals } from '../../index/queries/index-totals.ts';
 import { ledgerTotals } from '../../index/queries/segment-page.ts';
+import { resolveTime } from '../../lib/parse-time.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import {
-  closedRange,
-  limitParameter,
-  pageSize,
-  resolveTime,
-  sinceParameter,
-  untilParameter,
-} from '../parameters.ts';
+import { closedRange, limitParameter, pageSize, sinceParameter, untilParameter } from '../parameters.ts';
 import { readIndex } from '../read-index.ts';
 import { allowReuse } from '../reuse.ts';
 import { channelsOf } from '../subjects.ts';

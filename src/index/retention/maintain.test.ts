@@ -386,6 +386,7 @@ function bound({ store }: RetentionWorld): RetentionWorld['store'] {
     replace: (...args) => store.replace(...args),
     remove: (...args) => store.remove(...args),
     head: (...args) => store.head(...args),
+    open: (...args) => store.open(...args),
     get: (...args) => store.get(...args),
     list: (...args) => store.list(...args),
     check: (...args) => store.check(...args),

@@ -1,0 +1,87 @@
+/** One object of the archive, whole and checked. What fails on the way is tried again; what is damaged is said to be. */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ChatlogError, errorText } from '../lib/errors.ts';
+import type { ObjectStore, SegmentDescription } from '../storage/object-store.ts';
+
+export interface FetchedObject {
+  key: string;
+  /** As stored, in a buffer of its own: it may be transferred to another thread. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** What the object says about itself; undefined where Chatlog did not write it. */
+  description: SegmentDescription | undefined;
+  /** By the digest of its bytes; undefined where it has no description. Of a damaged object `bytes` are what there is. */
+  isIntact: boolean | undefined;
+}
+
+const ATTEMPTS_MAX = 6;
+/** Doubled for every further attempt. */
+const PAUSE_MS = 200;
+/** What trying again does not change. */
+const FINAL: ReadonlySet<string> = new Set([
+  'object_missing',
+  'access_denied',
+  'bucket_missing',
+  'key_invalid',
+  'wrong_region',
+  'tls_error',
+]);
+
+/**
+ * Throws `object_missing`, or what the storage said last after some attempts. An object whose bytes are not those it
+ * describes is read twice before it counts as damaged.
+ */
+export async function fetchObject(
+  store: Pick<ObjectStore, 'open'>,
+  key: string,
+  signal: AbortSignal,
+): Promise<FetchedObject> {
+  for (let attempt = 1, damaged = 0; ; attempt++) {
+    try {
+      const fetched = await fetchOnce(store, key, signal);
+      if (fetched.isIntact !== false || ++damaged === 2) return fetched;
+    } catch (error) {
+      signal.throwIfAborted();
+      const code = error instanceof ChatlogError ? error.code : '';
+      if (FINAL.has(code) || attempt >= ATTEMPTS_MAX) throw error;
+    }
+    await sleep(PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal });
+  }
+}
+
+async function fetchOnce(
+  store: Pick<ObjectStore, 'open'>,
+  key: string,
+  signal: AbortSignal,
+): Promise<FetchedObject> {
+  const { bytes: size, description, body } = await store.open(key, signal);
+  let bytes = new Uint8Array(size);
+  let length = 0;
+  const hash = description && createHash('sha256');
+  for await (const chunk of body) {
+    if (length + chunk.length > bytes.length) bytes = grown(bytes, length + chunk.length);
+    bytes.set(chunk, length);
+    length += chunk.length;
+    hash?.update(chunk);
+  }
+  signal.throwIfAborted();
+  if (length < size)
+    throw new ChatlogError('damaged_in_transit', `${key}: ${length} of ${size} bytes came`, {
+      retryable: true,
+    });
+  const isIntact = hash && hash.digest('hex') === description?.objectSha256;
+  return { key, bytes: bytes.length === length ? bytes : bytes.slice(0, length), description, isIntact };
+}
+
+/** A store that did not say how much comes. */
+function grown(bytes: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(needed, bytes.length * 2));
+  larger.set(bytes);
+  return larger;
+}
+
+/** Why an object could not be had, for a summary: `object_missing`, or what the storage said. */
+export function fetchProblem(key: string, error: unknown): string {
+  const isMissing = error instanceof ChatlogError && error.code === 'object_missing';
+  return isMissing ? `${key}: went away` : `${key}: ${errorText(error)}`;
+}
