@@ -66,7 +66,7 @@ export function storedSegment(key: string, bytes: number): StoredSegment | undef
  * `object_corrupt` where it does not decompress to its end or, with `linesSha256` given, is something else.
  */
 export async function* readSegment(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'get'>,
   key: string,
   signal: AbortSignal,
   linesSha256?: string,
