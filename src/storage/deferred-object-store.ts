@@ -56,6 +56,10 @@ class DeferredObjectStore implements ObjectStore {
     return (await this.#made(signal)).replace(key, body, expectedObjectSha256, signal);
   }
 
+  async overwrite(key: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    await (await this.#made(signal)).overwrite(key, body, signal);
+  }
+
   async remove(key: string, signal: AbortSignal): Promise<void> {
     await (await this.#made(signal)).remove(key, signal);
   }

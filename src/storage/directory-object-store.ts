@@ -91,19 +91,21 @@ class DirectoryObjectStore implements ObjectStore {
       const present = await objectDigest(this, key, head, signal);
       const { description } = body;
       if (present !== expectedObjectSha256 && present !== description.objectSha256) return 'changed';
-      if (present !== description.objectSha256) {
-        const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
-        try {
-          await copyVerified(body, temporary, signal);
-          await this.#writeDescription(key, head.description ?? description, description);
-          await rename(temporary, path);
-        } finally {
-          await unlink(temporary).catch(undefinedIfMissing);
-        }
-      }
+      if (present !== description.objectSha256)
+        await this.#renameOver(key, body, head.description ?? description, signal);
       await syncDirectory(dirname(path));
       await this.#writeDescription(key, description);
       return 'replaced';
+    });
+  }
+
+  async overwrite(key: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    const path = this.#objectPath(key);
+    await this.#explained(`overwrite ${key}`, signal, async () => {
+      await makeDurableDirectory(this.#root, dirname(path));
+      await this.#renameOver(key, body, body.description, signal);
+      await syncDirectory(dirname(path));
+      await this.#writeDescription(key, body.description);
     });
   }
 
@@ -198,6 +200,23 @@ class DirectoryObjectStore implements ObjectStore {
       await link(temporary, path).catch((error: unknown) =>
         renameWhereLinksAreUnknown(error, temporary, path),
       );
+    } finally {
+      await unlink(temporary).catch(undefinedIfMissing);
+    }
+  }
+
+  /** Puts a copy in the place of what lies there, which `before` describes. */
+  async #renameOver(
+    key: string,
+    body: ObjectBody,
+    before: SegmentDescription,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
+    try {
+      await copyVerified(body, temporary, signal);
+      await this.#writeDescription(key, before, body.description);
+      await rename(temporary, this.#objectPath(key));
     } finally {
       await unlink(temporary).catch(undefinedIfMissing);
     }

@@ -135,6 +135,23 @@ export function testObjectStore(open: OpenStore): void {
     store.close();
   });
 
+  test('an object is overwritten whatever lies there, also nothing', async () => {
+    await using directory = await tempDir();
+    const store = await open();
+    const bodies = [
+      await writeObjectBody(directory.join('one'), sampleLines(50, 'one')),
+      await writeObjectBody(directory.join('two'), sampleLines(50, 'two')),
+    ];
+    for (const body of bodies) {
+      const bytes = await readFile(body.path);
+      await store.overwrite(key, body, never);
+      expect(await store.head(key, never)).toEqual({ bytes: bytes.length, description: body.description });
+      expect((await collect(store.get(key, never))).equals(bytes)).toBe(true);
+    }
+    expect(await collectAll(list(store, ''))).toEqual([key]);
+    store.close();
+  });
+
   test('a removed object is gone with its description, and removing it again is no error', async () => {
     await using directory = await tempDir();
     const store = await open();

@@ -1,7 +1,7 @@
 /**
  * The port to object storage. Every adapter passes `object-store.contract.ts`. No adapter retries for longer than
  * one call, and none overwrites unasked: a key is created once and changes only where somebody is forgotten
- * ({@link ObjectStore.replace}). Keys are the archive's own: what `s3.prefix` puts before them is the adapter's affair.
+ * ({@link ObjectStore.replace}), or what is damaged is repaired ({@link ObjectStore.overwrite}). Keys are the archive's own: what `s3.prefix` puts before them is the adapter's affair.
  */
 
 /** What a segment says about itself, stored as the object's user metadata (all values as text). */
@@ -73,6 +73,11 @@ export interface ObjectStore {
     expectedObjectSha256: string,
     signal: AbortSignal,
   ): Promise<ReplaceOutcome>;
+  /**
+   * Puts the body under the key, whatever lies there: for an object that is known to be damaged, whose metadata says what
+   * its bytes are not. Readers see the old object or the new one.
+   */
+  overwrite(key: string, body: ObjectBody, signal: AbortSignal): Promise<void>;
   /** Removes the object; that it is not there is no error. */
   remove(key: string, signal: AbortSignal): Promise<void>;
   /** A link that lets whoever has it read the object for so long (7 days at most), without any request. */

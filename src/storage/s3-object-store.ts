@@ -140,6 +140,10 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
+  async overwrite(key: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    await this.#call(`overwrite ${key}`, () => this.#write(key, body, {}, signal), signal);
+  }
+
   async remove(key: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteObjectCommand(this.#at(key));
     const send = () => this.#client.send(command, { abortSignal: signal });
@@ -421,5 +425,6 @@ function sourceChanged(path: string): ChatlogError {
 function contentType(key: string): string {
   if (key.endsWith('.zst')) return 'application/zstd';
   if (key.endsWith('.gz')) return 'application/gzip';
+  if (key.endsWith('.json')) return 'application/json';
   return 'application/x-ndjson';
 }

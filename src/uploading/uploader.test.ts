@@ -101,6 +101,7 @@ function wrap(store: ObjectStore, changes: Partial<ObjectStore>): ObjectStore {
     remove: (...args) => store.remove(...args),
     head: (...args) => store.head(...args),
     open: (...args) => store.open(...args),
+    overwrite: (...args) => store.overwrite(...args),
     get: (...args) => store.get(...args),
     list: (...args) => store.list(...args),
     check: (...args) => store.check(...args),

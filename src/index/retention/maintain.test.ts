@@ -385,6 +385,7 @@ function bound({ store }: RetentionWorld): RetentionWorld['store'] {
     put: (...args) => store.put(...args),
     replace: (...args) => store.replace(...args),
     remove: (...args) => store.remove(...args),
+    overwrite: (...args) => store.overwrite(...args),
     head: (...args) => store.head(...args),
     open: (...args) => store.open(...args),
     get: (...args) => store.get(...args),
