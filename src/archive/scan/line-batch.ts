@@ -1,21 +1,24 @@
 /**
  * Many lines at once, the way they go between threads and through merging: one buffer of bytes with the places of the
- * lines in it, and what orders them. Nothing is allocated for a single line.
+ * lines in it, and their times. Nothing is allocated for a single line.
  */
 export interface LineBatch {
   /** Every line with its `\n`; lines follow each other without anything between them. */
   bytes: Uint8Array<ArrayBuffer>;
   /** One more than there are lines: line `i` is `bytes[offsets[i] .. offsets[i + 1])`, its `\n` included. */
   offsets: Uint32Array<ArrayBuffer>;
-  /** Of each line: its own time (`timestamp`), ms since the epoch; what it is ordered by. */
+  /**
+   * Of each line: what it is ordered by, ms since the epoch. Its `timestamp`; the time of the line before it where it has
+   * none, or one outside of its segment.
+   */
   times: Float64Array<ArrayBuffer>;
-  /** Of each line: when it was received, ms since the epoch; its own time where it does not say. */
-  received: Float64Array<ArrayBuffer>;
 }
 
-export function batchLength({ times }: LineBatch): number {
-  return times.length;
-}
+export const EMPTY_BATCH: LineBatch = {
+  bytes: new Uint8Array(0),
+  offsets: new Uint32Array(1),
+  times: new Float64Array(0),
+};
 
 /** Without its `\n`; shares the batch's memory. */
 export function lineAt({ bytes, offsets }: LineBatch, index: number): Buffer {
@@ -27,21 +30,53 @@ export function lineAt({ bytes, offsets }: LineBatch, index: number): Buffer {
 }
 
 /** Lines `from` up to `to`; shares the batch's memory. */
-export function sliceBatch(
-  { bytes, offsets, times, received }: LineBatch,
-  from: number,
-  to: number,
-): LineBatch {
+export function sliceBatch(batch: LineBatch, from: number, to: number): LineBatch {
+  const { bytes, offsets, times } = batch;
+  if (from === 0 && to === times.length) return batch;
   const start = offsets[from]!;
   return {
     bytes: bytes.subarray(start, offsets[to]!),
     offsets: offsets.slice(from, to + 1).map((offset) => offset - start),
     times: times.subarray(from, to),
-    received: received.subarray(from, to),
   };
 }
 
-/** What has to be named to give a batch away to another thread. */
-export function batchBuffers({ bytes, offsets, times, received }: LineBatch): ArrayBuffer[] {
-  return [...new Set([bytes.buffer, offsets.buffer, times.buffer, received.buffer])];
+/** A part of a batch: lines `from` up to `to`. */
+export interface BatchPart {
+  batch: LineBatch;
+  from: number;
+  to: number;
+}
+
+/** The parts one after another: copied, but where it is a single one. */
+export function joinParts(parts: readonly BatchPart[]): LineBatch {
+  if (parts.length === 0) return EMPTY_BATCH;
+  if (parts.length === 1) return sliceBatch(parts[0]!.batch, parts[0]!.from, parts[0]!.to);
+  let length = 0;
+  let lines = 0;
+  for (const { batch, from, to } of parts) {
+    length += batch.offsets[to]! - batch.offsets[from]!;
+    lines += to - from;
+  }
+  const bytes = new Uint8Array(length);
+  const offsets = new Uint32Array(lines + 1);
+  const times = new Float64Array(lines);
+  let at = 0;
+  let line = 0;
+  for (const { batch, from, to } of parts) {
+    const start = batch.offsets[from]!;
+    bytes.set(batch.bytes.subarray(start, batch.offsets[to]!), at);
+    for (let index = from; index < to; index++) {
+      offsets[line] = at + batch.offsets[index]! - start;
+      times[line++] = batch.times[index]!;
+    }
+    at += batch.offsets[to]! - start;
+  }
+  offsets[lines] = length;
+  return { bytes, offsets, times };
+}
+
+/** What has to be named to give a batch away to another thread. It must not share its memory with another one. */
+export function batchBuffers({ bytes, offsets, times }: LineBatch): ArrayBuffer[] {
+  return [...new Set([bytes.buffer, offsets.buffer, times.buffer])];
 }
