@@ -5,9 +5,10 @@ import type { Session } from './database/database.ts';
 import { applyChanges } from './derive/changes.ts';
 import { insertGaps } from './derive/gaps.ts';
 import { identifyChannels, nameUsers } from './derive/latest-names.ts';
+import { mentionsOf } from './derive/mentions.ts';
 import { insertModActions, modActionsOf, targetUserKey } from './derive/mod-actions.ts';
-import { nameDeleted, removeDeleted, removeEarlier, removeKnown } from './derive/removals.ts';
-import { noteStaleSessions } from './derive/sessions.ts';
+import { nameDeleted, removeEarlier, removeKnown } from './derive/removals.ts';
+import { addToSessions } from './derive/session-runs.ts';
 import { countRows } from './derive/statistics.ts';
 import { isEarlierCopy, preferEarlierCopies } from './earlier-copies.ts';
 import type { IndexIds } from './index-ids.ts';
@@ -27,8 +28,17 @@ import { ledgerBytes, ledgerKey, moveLedger } from './segment-ledger.ts';
 const FEW_ROWS_OF_MANY =
   'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off';
 
+/**
+ * Nobody waits for the disk: a server that dies loses the last transactions whole, rows and ledger together, and they are
+ * loaded again from their files.
+ */
+const UNSYNCED = 'SET LOCAL synchronous_commit = off';
+
 export interface LoadSettings {
+  /** How far back moderation takes messages away. */
   windowMs: number;
+  /** The pause that ends a session. */
+  idleMs: number;
   privacy: PrivacyGate;
   /** Milliseconds since the epoch. */
   nowMs: number;
@@ -41,6 +51,7 @@ export class LoadTransaction {
   readonly #ids: IndexIds;
   readonly #months: Set<Month>;
   readonly #windowMs: number;
+  readonly #idleMs: number;
   readonly #privacy: PrivacyGate;
   readonly #nowMs: number;
   readonly #everywhere: boolean;
@@ -50,12 +61,13 @@ export class LoadTransaction {
     session: Session,
     ids: IndexIds,
     months: Set<Month>,
-    { windowMs, privacy, nowMs, isRepeated }: LoadSettings,
+    { windowMs, idleMs, privacy, nowMs, isRepeated }: LoadSettings,
   ) {
     this.#session = session;
     this.#ids = ids;
     this.#months = months;
     this.#windowMs = windowMs;
+    this.#idleMs = idleMs;
     this.#privacy = privacy;
     this.#nowMs = nowMs;
     this.#everywhere = isRepeated;
@@ -81,7 +93,7 @@ export class LoadTransaction {
 
   async #begin(): Promise<void> {
     await this.#session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-    await this.#session.exec(FEW_ROWS_OF_MANY);
+    await this.#session.exec(`${FEW_ROWS_OF_MANY}; ${UNSYNCED}`);
     // After the lock: what others removed shows only then.
     // A server that was started again, or another one, may have lost what was acknowledged.
     const { rows } = await this.#session.query(
@@ -155,17 +167,20 @@ export class LoadTransaction {
     await preferEarlierCopies(session, known);
     if (fresh.length === 0) return fresh;
     const actions = modActionsOf(fresh, this.#ids);
-    await removeEarlier(session, fresh, actions, this.#windowMs);
-    const deleted = await removeDeleted(session, fresh);
+    const mentions = await mentionsOf(session, fresh);
+    await removeEarlier(session, fresh, actions, mentions, this.#windowMs);
     await copyRows(session, fresh);
     await insertModActions(session, actions);
     await removeKnown(session, actions, this.#windowMs);
-    await nameDeleted(session, [...deleted, ...actions.flatMap(({ targetKey }) => targetKey ?? [])]);
-    await applyChanges(session, fresh);
+    await nameDeleted(session, [
+      ...mentions.deletions.keys(),
+      ...actions.flatMap(({ targetKey }) => targetKey ?? []),
+    ]);
+    await applyChanges(session, fresh, mentions);
     await countRows(session, fresh);
     await nameUsers(session, fresh);
     await identifyChannels(session, fresh);
-    await noteStaleSessions(session, fresh);
+    await addToSessions(session, fresh, this.#idleMs);
     return fresh;
   }
 

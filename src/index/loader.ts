@@ -104,8 +104,11 @@ export class Loader {
 
   /** What is made of rows rather than of lines: sessions. After loading, and in any case now and then. */
   async derive(signal?: AbortSignal): Promise<void> {
-    const idleMs = this.#options.config().index.session_idle_minutes * 60_000;
-    await this.#retrying(() => deriveSessions(this.#options.database, idleMs, signal), signal);
+    await this.#retrying(() => deriveSessions(this.#options.database, this.#idleMs(), signal), signal);
+  }
+
+  #idleMs(): number {
+    return this.#options.config().index.session_idle_minutes * 60_000;
   }
 
   async #read(chunks: readonly SegmentChunk[], signal: AbortSignal | undefined): Promise<ReadChunk[]> {
@@ -134,7 +137,7 @@ export class Loader {
     const { database, config, privacy, now } = this.#options;
     await this.#makePartitions(read, signal);
     const windowMs = config().index.moderation_window_hours * 3_600_000;
-    const settings = { windowMs, privacy, nowMs: now(), isRepeated };
+    const settings = { windowMs, idleMs: this.#idleMs(), privacy, nowMs: now(), isRepeated };
     try {
       const { outcome, taken } = await database.transaction(
         (session) => new LoadTransaction(session, this.#ids, this.#months, settings).run(read),

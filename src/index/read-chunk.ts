@@ -49,7 +49,7 @@ export function lineFilter(config: Config, privacy: PrivacyGate, nowMs: number):
  * Lines between two looks at whatever else this thread has to do: the recorder may be on it, and the database waits for its
  * next statement while lines are read.
  */
-const LINES_PER_TURN = 100;
+const LINES_PER_TURN = 20;
 
 /** How many lines were read since the thread was last given to others; one for all chunks of a load. */
 export interface Pace {

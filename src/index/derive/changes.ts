@@ -6,6 +6,7 @@ import type { Session } from '../database/database.ts';
 import { databaseText } from '../database-text.ts';
 import type { LoadedRow } from '../loaded-rows.ts';
 import { messageKey } from '../message-key.ts';
+import type { Mentions } from './mentions.ts';
 
 interface Change {
   messageKey: string;
@@ -22,14 +23,18 @@ const STATUS_CHARS_MAX = 64;
 const ERROR_CHARS_MAX = 1_000;
 
 /** After these rows, which are new, were inserted. */
-export async function applyChanges(session: Session, fresh: readonly LoadedRow[]): Promise<void> {
+export async function applyChanges(
+  session: Session,
+  fresh: readonly LoadedRow[],
+  mentions: Pick<Mentions, 'edited' | 'reported'>,
+): Promise<void> {
   const edits = fresh.filter(({ line }) => line.type === 'edit').flatMap(editOf);
   await insertEdits(session, edits);
-  const edited = await changedKeys(session, 'message_edits', fresh, edits);
+  const edited = changedKeys(mentions.edited, edits);
   if (edited.length > 0) await session.query(LATEST_EDIT, [edited]);
   const states = fresh.filter(({ line }) => line.type === 'status').flatMap(statusOf);
   await insertStates(session, states);
-  const reported = await changedKeys(session, 'message_status', fresh, states);
+  const reported = changedKeys(mentions.reported, states);
   if (reported.length > 0) await session.query(LATEST_STATUS, [reported]);
 }
 
@@ -43,20 +48,8 @@ const LATEST_STATUS = `UPDATE messages m SET status = e.status FROM (
     WHERE message_key = ANY($1::uuid[]) ORDER BY message_key, ts DESC, key DESC) e
   WHERE m.key = e.message_key AND m.status IS DISTINCT FROM e.status`;
 
-/** Of messages that changes came for now, and of new messages that changes came for before. */
-async function changedKeys(
-  session: Session,
-  table: 'message_edits' | 'message_status',
-  fresh: readonly LoadedRow[],
-  changes: readonly Change[],
-): Promise<string[]> {
-  const { rows } = await session.query(
-    `SELECT DISTINCT k.key FROM unnest($1::uuid[]) AS k(key) JOIN ${table} c ON c.message_key = k.key`,
-    [fresh.map(({ line }) => line.key)],
-  );
-  return [
-    ...new Set([...rows.map(({ key }) => key as string), ...changes.map((change) => change.messageKey)]),
-  ];
+function changedKeys(before: readonly string[], changes: readonly Change[]): string[] {
+  return [...new Set([...before, ...changes.map((change) => change.messageKey)])];
 }
 
 function editOf({ line, channelId }: LoadedRow): Change[] {

@@ -7,6 +7,7 @@ import type { Session } from '../database/database.ts';
 import { typeName, typeNumber } from '../event-numbers.ts';
 import type { LoadedRow, Removal } from '../loaded-rows.ts';
 import { spanColumns, spansOfChannels } from '../time-spans.ts';
+import type { Mentions } from './mentions.ts';
 import type { ModAction } from './mod-actions.ts';
 import { isRemovable, REMOVABLE_TYPES } from './moderation-types.ts';
 
@@ -15,19 +16,17 @@ type Taking = Pick<ModAction, 'key' | 'timeMs' | 'channelId' | 'type' | 'targetU
 
 const REMOVABLE_NUMBERS = REMOVABLE_TYPES.map(typeNumber).join(', ');
 
-/**
- * Marks rows that are about to be inserted: by actions among themselves and by those that came before them. Deletions
- * that came before are left to {@link removeDeleted}.
- */
+/** Marks rows that are about to be inserted: by actions among themselves and by those that came before them. */
 export async function removeEarlier(
   session: Session,
   rows: readonly LoadedRow[],
   actions: readonly ModAction[],
+  { deletions }: Pick<Mentions, 'deletions'>,
   windowMs: number,
 ): Promise<void> {
   const known = await actionsAround(session, rows, windowMs);
   const index = new TakingIndex([...actions, ...known], windowMs);
-  for (const row of rows) row.removed = index.removalOf(row);
+  for (const row of rows) row.removed = earlier(index.removalOf(row), deletions.get(row.line.key));
 }
 
 /** Timeouts, bans and clears that are in the index and may take one of these rows. */
@@ -94,7 +93,7 @@ class TakingIndex {
       if (userId !== undefined)
         removal = earlier(removal, this.#firstAfter(takings.byUser.get(userId), line.timeMs));
     }
-    return removal && { timeMs: removal.timeMs, key: removal.key };
+    return removal;
   }
 
   #ofChannel(channelId: number): ChannelTakings {
@@ -116,27 +115,6 @@ function isUserTaking({ type, targetUserId }: Taking): boolean {
 function earlier<R extends Removal>(a: R | undefined, b: R | undefined): R | undefined {
   if (!a || !b) return a ?? b;
   return b.timeMs < a.timeMs || (b.timeMs === a.timeMs && b.key < a.key) ? b : a;
-}
-
-/**
- * Marks rows that are about to be inserted by deletions that came before them. Returns the keys of these rows, for
- * {@link nameDeleted}.
- */
-export async function removeDeleted(session: Session, rows: readonly LoadedRow[]): Promise<string[]> {
-  const { rows: found } = await session.query(
-    `SELECT DISTINCT ON (a.target_key) a.target_key, a.ts, a.key
-     FROM unnest($1::uuid[]) AS k(key) JOIN mod_actions a ON a.target_key = k.key ORDER BY a.target_key, a.ts, a.key`,
-    [rows.map(({ line }) => line.key)],
-  );
-  if (found.length === 0) return [];
-  const deletions = new Map(
-    found.map((row) => [
-      row.target_key as string,
-      { timeMs: (row.ts as Date).getTime(), key: row.key as string },
-    ]),
-  );
-  for (const row of rows) row.removed = earlier(row.removed, deletions.get(row.line.key));
-  return [...deletions.keys()];
 }
 
 /** Marks rows that are in the index already, by actions that have come now. */

@@ -10,7 +10,6 @@ import type { EventType } from '../../event.ts';
 import type { Database, Session } from '../database/database.ts';
 import { typeNumber } from '../event-numbers.ts';
 import { LOAD_LOCK } from '../load-lock.ts';
-import type { LoadedRow } from '../loaded-rows.ts';
 
 /** What shows that somebody was there. */
 export const SESSION_TYPES: readonly EventType[] = [
@@ -25,23 +24,24 @@ export const SESSION_TYPES: readonly EventType[] = [
 ];
 const SHOWS_PRESENCE: ReadonlySet<EventType> = new Set(SESSION_TYPES);
 
+export function showsPresence(type: EventType): boolean {
+  return SHOWS_PRESENCE.has(type);
+}
+
 /** Users of channels that are derived in one transaction; loading waits for it. */
 const USERS_PER_TRANSACTION = 500;
 
-/** Notes whose sessions these new rows change. */
-export async function noteStaleSessions(session: Session, rows: readonly LoadedRow[]): Promise<void> {
-  const spans = new Map<string, { channelId: number; userId: number; fromMs: number; toMs: number }>();
-  for (const { channelId, userId, line } of rows) {
-    if (userId === undefined || !SHOWS_PRESENCE.has(line.type)) continue;
-    const name = `${channelId} ${userId}`;
-    const span = spans.get(name);
-    if (span) {
-      span.fromMs = Math.min(span.fromMs, line.timeMs);
-      span.toMs = Math.max(span.toMs, line.timeMs);
-    } else spans.set(name, { channelId, userId, fromMs: line.timeMs, toMs: line.timeMs });
-  }
-  if (spans.size === 0) return;
-  const list = [...spans.values()];
+/** When a user was in a channel. */
+export interface Presence {
+  channelId: number;
+  userId: number;
+  fromMs: number;
+  toMs: number;
+}
+
+/** Notes whose sessions new rows change. */
+export async function noteStaleSessions(session: Session, list: readonly Presence[]): Promise<void> {
+  if (list.length === 0) return;
   await session.query(
     `INSERT INTO sessions_stale (channel_id, user_id, from_ts, to_ts)
      SELECT * FROM unnest($1::int[], $2::int[], $3::text[]::timestamptz[], $4::text[]::timestamptz[])`,
