@@ -1,8 +1,9 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { LoadedConfig } from '../config/load-config.ts';
+import { indexDirectory } from '../index/database/database-place.ts';
 import { migrate } from '../index/database/migrate.ts';
-import { isIndexEnabled, openIndexDatabase } from '../index/open-index-database.ts';
+import { isIndexEnabled } from '../index/is-index-enabled.ts';
+import { openIndexDatabase } from '../index/open-index-database.ts';
 import { createLogger } from '../lib/create-logger.ts';
 import { ChatlogError } from '../lib/errors.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
@@ -53,7 +54,7 @@ export async function withPrivacy<T>(
 /** The embedded index is not made for the sake of a command that takes out of it. */
 async function isMade({ database_url: url, data_dir }: LoadedConfig['config']): Promise<boolean> {
   if (url !== undefined) return true;
-  return stat(join(data_dir, 'index')).then(
+  return stat(indexDirectory(data_dir)).then(
     () => true,
     () => false,
   );

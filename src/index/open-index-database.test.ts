@@ -5,7 +5,8 @@ import { memoryLogger } from '../../test/support/segments.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { configSchema } from '../config/schema.ts';
 import { lockDirectory } from '../lib/instance-lock.ts';
-import { isIndexEnabled, openIndexDatabase } from './open-index-database.ts';
+import { isIndexEnabled } from './is-index-enabled.ts';
+import { openIndexDatabase } from './open-index-database.ts';
 
 const GIB = 1024 ** 3;
 const configured = (config: object) => configSchema.parse(config);

@@ -1,6 +1,5 @@
 /** Which database the configuration means: the one at `database_url`, else PGlite below `data_dir`. */
 import { readdir, rename, rm, statfs } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
@@ -9,15 +8,10 @@ import { lockDirectory } from '../lib/instance-lock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { makeDirectory } from '../lib/make-directory.ts';
 import type { Database } from './database/database.ts';
-
-/** What a machine that is sold as one of 1 GB tells of itself, at least. */
-const EMBEDDED_MEMORY_MIN = 900 * 1024 * 1024;
-
-/** Below `data_dir`. */
-const DIRECTORY = 'index';
+import { indexDirectory } from './database/database-place.ts';
 
 /** What was set aside, below `data_dir`: `index.broken-20261121T181200Z`. Nothing but {@link removeBrokenIndexes} removes it. */
-const BROKEN = `${DIRECTORY}.broken`;
+const BROKEN = 'index.broken';
 
 /** What could not be opened is opened once more after so long, before it is taken for broken. */
 const AGAIN_MS = 2_000;
@@ -27,21 +21,6 @@ const OF_THE_MACHINE =
   /out of memory|\bOOM\b|cannot enlarge memory|(could not|cannot|unable to|failed to) allocate|no space left|permission denied|\b(ENOSPC|EDQUOT|ENOMEM|EMFILE|ENFILE|EACCES|EPERM|EROFS|EIO)\b/i;
 
 type DatabaseConfig = Pick<Config, 'data_dir' | 'database_url' | 'database_read_url' | 'index'>;
-
-/** Whether this configuration wants an index on this machine. */
-export function isIndexEnabled(
-  { index, database_url }: Pick<DatabaseConfig, 'index' | 'database_url'>,
-  memoryBytes = machineMemory(),
-): boolean {
-  if (index.enabled !== 'auto') return index.enabled;
-  return database_url !== undefined || memoryBytes >= EMBEDDED_MEMORY_MIN;
-}
-
-/** What this process may use: the machine's memory, or the container's where that is less. */
-export function machineMemory(): number {
-  const limit = process.constrainedMemory() ?? 0;
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
 
 /**
  * Touches no server yet: what is wrong with it is said by the first use. PGlite's files are this process's alone until it
@@ -58,7 +37,7 @@ export async function openIndexDatabase(
     const { createPostgresDatabase } = await import('./database/postgres-database.ts');
     return createPostgresDatabase({ url, ...(readUrl && { readUrl }), poolMax: index.connections, log });
   }
-  const directory = join(data_dir, DIRECTORY);
+  const directory = indexDirectory(data_dir);
   await makeDirectory(directory);
   const lock = await lockDirectory(directory).catch((error: unknown) => {
     if (!(error instanceof ChatlogError)) throw error;

@@ -10,10 +10,8 @@ import type { Database } from './database.ts';
 /** Any number that nobody else locks: "chatlog" on a telephone. */
 export const MIGRATION_LOCK = 24_285_641;
 
-const DIRECTORY = join(
-  import.meta.dirname,
-  import.meta.url.endsWith('.ts') ? '../migrations' : '../migrations',
-);
+/** The same way from the sources and from a chunk of the bundle. */
+const DIRECTORY = join(import.meta.dirname, '../migrations');
 
 /** The names of what was applied. Throws `database_newer` where a later version of Chatlog was here before. */
 export async function migrate(database: Database): Promise<string[]> {

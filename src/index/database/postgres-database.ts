@@ -12,6 +12,7 @@ import { ChatlogError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Database, Session, SessionOptions } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
+import { describeUrl } from './database-place.ts';
 import { kyselySession } from './kysely-session.ts';
 
 export interface PostgresOptions {
@@ -187,11 +188,4 @@ function connectionOf(client: pg.PoolClient, signal?: AbortSignal): Connection &
         return stream.rowCount;
       }),
   };
-}
-
-/** `host:port/database`: nothing secret. */
-function describeUrl(url: string): string {
-  if (!URL.canParse(url)) return 'the configured address';
-  const { hostname, port, pathname } = new URL(url);
-  return `${hostname}${port === '' ? '' : `:${port}`}${pathname}`;
 }
