@@ -22,7 +22,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { explainError } from './explain-error.ts';
-import type { Metrics } from './metrics.ts';
+import type { Scrape } from './metrics.ts';
 import type { StatusReport } from './status.ts';
 
 /** What `/health` answers. */
@@ -38,7 +38,7 @@ export interface HttpServerOptions {
   health(): HealthReport;
   /** Of a recorder. */
   status?(): StatusReport;
-  metrics?: Metrics;
+  scrape?: Scrape;
   /** Takes what is not answered here. Called by the first such request, and again where it failed. */
   loadApi?(): Promise<RequestListener>;
   /** Which requests are worth loading it for; all of them when left out. */
@@ -188,8 +188,10 @@ async function answerOwn(path: string, response: ServerResponse, options: HttpSe
       if (options.status) return sendJson(response, 200, options.status());
       break;
     case '/metrics':
-      if (options.metrics)
-        return send(response, 200, options.metrics.contentType, await options.metrics.render());
+      if (options.scrape) {
+        const { contentType, text } = await options.scrape();
+        return send(response, 200, contentType, text);
+      }
       break;
   }
   sendError(response, 404, 'not_found', 'not found', 'try /health, /status or /metrics');

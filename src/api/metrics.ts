@@ -1,8 +1,8 @@
 /**
  * Prometheus metrics. Every figure is read from the stages when it is asked for, so that no second count can drift
- * from what they know; only the event loop's delay is measured here.
+ * from what they know.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { ChannelRecord } from '../recording/channel-record.ts';
 import type { StatusReport } from './status.ts';
@@ -10,19 +10,16 @@ import type { StatusReport } from './status.ts';
 export interface MetricsSources {
   status(): StatusReport;
   records(): Iterable<ChannelRecord>;
+  /** It measures; each scrape resets it. */
+  eventLoopDelay: ReturnType<typeof monitorEventLoopDelay>;
 }
 
-export interface Metrics {
-  readonly contentType: string;
-  /** The text exposition. */
-  render(): Promise<string>;
-  close(): void;
-}
+/** The text exposition, at each call. */
+export type Scrape = () => Promise<{ contentType: string; text: string }>;
 
-export function createMetrics(sources: MetricsSources): Metrics {
+export function createMetrics(sources: MetricsSources): Scrape {
   const registry = new Registry();
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
+  const { eventLoopDelay: delay } = sources;
   let status = sources.status();
 
   const gauge = (name: string, help: string, value: (status: StatusReport) => number) => {
@@ -211,14 +208,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
   });
 
-  return {
-    contentType: registry.contentType,
-    async render() {
-      status = sources.status();
-      const text = await registry.metrics();
-      delay.reset();
-      return text;
-    },
-    close: () => delay.disable(),
+  return async () => {
+    status = sources.status();
+    const text = await registry.metrics();
+    delay.reset();
+    return { contentType: registry.contentType, text };
   };
 }

@@ -1,7 +1,6 @@
 /** The recorder as the API may ask it: channels by the configuration file, as `chatlog channels` edits it. */
 import { parseSetting } from '../config/channel-setting.ts';
 import type { ChannelEdit } from '../config/edit-channels.ts';
-import { editConfigFile } from '../config/edit-config-file.ts';
 import { formatProblem } from '../config/problem.ts';
 import type { Connector } from '../connectors/connector.ts';
 import { ChatlogError } from '../lib/errors.ts';
@@ -48,6 +47,7 @@ export function createRecorderControl(options: RecorderControlOptions): Recorder
 }
 
 async function apply(file: string, platform: string, edits: readonly ChannelEdit[]): Promise<void> {
+  const { editConfigFile } = await import('../config/edit-config-file.ts');
   const edit = await editConfigFile(file, platform, edits);
   switch (edit.outcome) {
     case 'missing':

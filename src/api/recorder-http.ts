@@ -2,6 +2,7 @@
  * The HTTP side of a recorder: health, status and metrics for everybody, the API where somebody has something to ask, and
  * `state/run.json`, by which commands of this machine find it.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Config } from '../config/schema.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -11,7 +12,7 @@ import type { Spool } from '../spool.ts';
 import type { ApiContext } from './api-context.ts';
 import { healthOf } from './build-status.ts';
 import { serveHttp } from './http-server.ts';
-import { createMetrics } from './metrics.ts';
+import type { Scrape } from './metrics.ts';
 import { RunFileWriter } from './run-file-writer.ts';
 import type { StatusReport } from './status.ts';
 import { newToken } from './tokens/token-store.ts';
@@ -43,7 +44,16 @@ export async function openRecorderHttp(options: RecorderHttpOptions): Promise<Re
   const { spool, version, http, status, records, decisions, hasIndex, context, log } = options;
   const localToken = newToken();
   const runFile = new RunFileWriter(spool, version, localToken);
-  const metrics = createMetrics({ status, records });
+  const eventLoopDelay = monitorEventLoopDelay({ resolution: 20 });
+  eventLoopDelay.enable();
+  let metrics: Promise<Scrape> | undefined;
+  // Where nobody scrapes, nothing of it is held in memory.
+  const scrape: Scrape = async () => {
+    metrics ??= import('./metrics.ts').then((module) =>
+      module.createMetrics({ status, records, eventLoopDelay }),
+    );
+    return (await metrics)();
+  };
   const announce = (url: string | null) =>
     runFile
       .write(url)
@@ -62,7 +72,7 @@ export async function openRecorderHttp(options: RecorderHttpOptions): Promise<Re
     const { host, port } = http;
     await serveHttp(
       {
-        ...{ host, port, status, metrics, loadApi, log },
+        ...{ host, port, status, scrape, loadApi, log },
         health: () => healthOf(status()),
         // Without an index only commands, which bring a token, have something to ask for.
         isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,
@@ -77,7 +87,7 @@ export async function openRecorderHttp(options: RecorderHttpOptions): Promise<Re
   return {
     run,
     async close() {
-      metrics.close();
+      eventLoopDelay.disable();
       await runFile.remove();
     },
   };

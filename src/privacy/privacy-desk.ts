@@ -1,4 +1,7 @@
-/** Where people's wishes are taken: from the API, from commands, from the chat. Makes decisions and sees them carried out. */
+/**
+ * Where people's wishes are taken: from the API, from commands, from the chat. Makes decisions and sees them carried out.
+ * What few processes ever do is loaded when it is done.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { ChatEvent } from '../event.ts';
@@ -11,11 +14,9 @@ import type { Spool } from '../spool.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Decision, personDigests } from './decision.ts';
 import type { DecisionLog } from './decision-log.ts';
-import { type FoundPerson, findPerson } from './forget/find-person.ts';
+import type { FoundPerson } from './forget/find-person.ts';
 import type { ForgetReport } from './forget/forget-report.ts';
 import type { ForgetProgress, Forgetter } from './forget/forgetter.ts';
-import { applyDeletions } from './forget/mark-deleted.ts';
-import { surveyForgetting } from './forget/survey-forgetting.ts';
 import { OptoutCodes, optoutCodeIn } from './optout-codes.ts';
 import { userKeyOf } from './privacy-gate.ts';
 
@@ -210,6 +211,7 @@ export class PrivacyDesk {
     if (isHard) forgetter.add(decision);
     else {
       await decisions.sync(signal);
+      const { applyDeletions } = await import('./forget/mark-deleted.ts');
       await applyDeletions(database, signal);
     }
     return decision;
@@ -223,12 +225,14 @@ export class PrivacyDesk {
   ): Promise<void> {
     const { decisions, forgetter } = this.#options;
     const { job } = running;
+    const { findPerson } = await import('./forget/find-person.ts');
     const person = await findPerson(platform, who, { ...this.#options, signal });
     job.person = person;
     const user = personDigests(platform, person.userKey, person.names);
     const needles = [person.userKey.replace(/^~/, ''), ...person.names];
     if (dryRun) {
       job.state = 'running';
+      const { surveyForgetting } = await import('./forget/survey-forgetting.ts');
       job.report = await surveyForgetting({ ...this.#options, platform, user, needles, signal });
       job.state = 'done';
       return;
@@ -243,6 +247,7 @@ export class PrivacyDesk {
 
   /** By id without looking; a name where the index knows it, else by looking through everything. */
   async #personOf(platform: string, who: string, signal: AbortSignal): Promise<FoundPerson> {
+    const { findPerson } = await import('./forget/find-person.ts');
     const { store, spool, database } = this.#options;
     const inIndex = database && { store: undefined, spool: undefined, database, signal };
     if (who.startsWith('id:')) {

@@ -2,15 +2,13 @@
  * Carries out decisions: files of this disk, objects, exports, index, in this order. What was decided together is carried
  * out together, in one look through the archive. Every step can be done again; a decision counts as carried out when its
  * mark (`state/decisions/<id>.done`) is on the disk, so that the next start takes up what a crash broke off. Failures are
- * tried again for ever, later and later.
+ * tried again for ever, later and later. The steps themselves (`carry-out.ts`) are loaded when there is something to do.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config/schema.ts';
 import type { Database } from '../../index/database/database.ts';
-import { removeBrokenIndexes } from '../../index/open-index-database.ts';
-import { withMaintenanceLock } from '../../index/retention/maintenance-lock.ts';
 import { errorText } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { makeDirectory } from '../../lib/make-directory.ts';
@@ -18,14 +16,9 @@ import { writeFileAtomic } from '../../lib/write-file-atomic.ts';
 import type { Spool } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Decision, PersonDigests } from '../decision.ts';
-import { type ForgetFilesOptions, forgetFiles, type SpoolKeepers } from './forget-files.ts';
-import { type ForgetObjectsOptions, forgetObjects } from './forget-objects.ts';
-import { forgetPersonRows } from './forget-person-rows.ts';
+import type { ForgetTask } from './carry-out.ts';
+import type { SpoolKeepers } from './forget-files.ts';
 import { type ForgetReport, ForgetTally } from './forget-report.ts';
-import { applyToRows, purgeMessageRow } from './forget-rows.ts';
-import { allJudges, type ForgettingDecision, type LineJudge, lineJudge } from './line-judge.ts';
-import { applyDeletions } from './mark-deleted.ts';
-import type { Rewritten } from './rewrite-lines.ts';
 
 export interface ForgetterOptions {
   spool: Spool;
@@ -47,14 +40,6 @@ export interface ForgetProgress {
   error: string | undefined;
 }
 
-interface Task {
-  decision: ForgettingDecision;
-  needles: readonly string[] | undefined;
-  progress: ForgetProgress;
-  /** Fills the report of the progress, through all attempts. */
-  tally: ForgetTally;
-}
-
 const BACKOFF = { minMs: 5_000, maxMs: 600_000 };
 const REMEMBERED_MAX = 100;
 /** The index may have been emptied: then messages that were marked as deleted are marked again. */
@@ -62,7 +47,7 @@ const IDLE_MS = 30_000;
 
 export class Forgetter {
   readonly #options: ForgetterOptions;
-  readonly #tasks = new Map<string, Task>();
+  readonly #tasks = new Map<string, ForgetTask>();
   readonly #needles = new Map<string, readonly string[]>();
   /** Whether any message was ever marked as deleted. */
   #marksDeleted = false;
@@ -108,7 +93,10 @@ export class Forgetter {
       this.#wake = Promise.withResolvers<void>();
       try {
         await this.carryOutAll(signal);
-        if (database && this.#marksDeleted) await applyDeletions(database, signal);
+        if (database && this.#marksDeleted) {
+          const { applyDeletions } = await import('./mark-deleted.ts');
+          await applyDeletions(database, signal);
+        }
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -127,7 +115,8 @@ export class Forgetter {
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       for (const { progress } of batch) progress.state = 'running';
       try {
-        await this.#carryOut(batch, signal);
+        const { carryOut } = await import('./carry-out.ts');
+        await carryOut(batch, this.#options, signal);
       } catch (error) {
         for (const { progress } of batch)
           Object.assign(progress, { state: 'waiting', error: errorText(error) });
@@ -148,76 +137,12 @@ export class Forgetter {
   }
 
   /** Those of one platform that forget people; else the next one alone. */
-  #nextBatch(): Task[] {
+  #nextBatch(): ForgetTask[] {
     const waiting = [...this.#tasks.values()].filter(({ progress }) => progress.state !== 'done');
     const first = waiting[0];
     if (first?.decision.kind !== 'forget') return waiting.slice(0, 1);
     const { platform } = first.decision;
     return waiting.filter(({ decision }) => decision.kind === 'forget' && decision.platform === platform);
-  }
-
-  async #carryOut(batch: readonly Task[], signal: AbortSignal): Promise<void> {
-    const { database } = this.#options;
-    if (!database) return this.#rewriteLines(batch, signal);
-    // An export that is under way could land after exports were looked through.
-    await withMaintenanceLock(database, async () => {
-      await this.#rewriteLines(batch, signal);
-      await this.#forgetRows(database, batch, signal);
-    });
-  }
-
-  async #forgetRows(database: Database, batch: readonly Task[], signal: AbortSignal): Promise<void> {
-    this.#enter(batch, 'index');
-    const windowMs = this.#windowMs();
-    for (const { decision, progress } of batch) {
-      if (decision.kind === 'purge_message') {
-        await purgeMessageRow(database, decision.message.key, windowMs, signal);
-        continue;
-      }
-      const { platform, user, timestamp } = decision;
-      const { messages } = await forgetPersonRows(
-        database,
-        platform,
-        user,
-        { untilMs: Date.parse(timestamp), windowMs },
-        signal,
-      );
-      progress.report.rows += messages;
-    }
-  }
-
-  async #rewriteLines(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
-    const { spool, keepers, store, database, config } = this.#options;
-    const judge: LineJudge = allJudges(tasks.map(({ decision, needles }) => lineJudge(decision, needles)));
-    const onRewritten = async (rewritten: Rewritten) => {
-      if (database) await applyToRows(database, rewritten, this.#windowMs(), signal);
-    };
-    const onFile: ForgetFilesOptions['onFile'] = (name, lines) => {
-      for (const { tally } of tasks) tally.addFile(name, lines);
-    };
-    const onObject: ForgetObjectsOptions['onObject'] = (object) => {
-      for (const { tally } of tasks) tally.addObject(object);
-    };
-    this.#enter(tasks, 'files');
-    await removeBrokenIndexes(spool.root);
-    const { instance } = config();
-    await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, onFile, signal });
-    const common = { store, judge, scratch: spool.path('tmp'), onObject, signal };
-    this.#enter(tasks, 'objects');
-    const fromMs = earliestMs(tasks.map(({ decision }) => decision));
-    await forgetObjects({ ...common, onRewritten, ...(fromMs !== undefined && { fromMs }) });
-    this.#enter(tasks, 'exports');
-    // With what reads and writes Parquet.
-    const { exportPrefixes, forgetExports } = await import('./forget-exports.ts');
-    await forgetExports({ ...common, prefixes: exportPrefixes(config()) });
-  }
-
-  #windowMs(): number {
-    return this.#options.config().index.moderation_window_hours * 3_600_000;
-  }
-
-  #enter(batch: readonly Task[], phase: ForgetProgress['phase']): void {
-    for (const { progress } of batch) progress.phase = phase;
   }
 
   #forgetOld(): void {
@@ -232,12 +157,4 @@ export class Forgetter {
     await Promise.race(woken === undefined ? [slept] : [slept, woken]);
     pause.abort();
   }
-}
-
-/** Nothing that happened before a message quotes it. People have always been there. */
-function earliestMs(decisions: readonly ForgettingDecision[]): number | undefined {
-  const times = decisions.map((decision) =>
-    decision.kind === 'purge_message' ? Date.parse(decision.message.at) : undefined,
-  );
-  return times.includes(undefined) ? undefined : Math.min(...(times as number[]));
 }
