@@ -1,7 +1,7 @@
 /** In which channels users did anything: the leading columns of messages_by_user, hopped from value to value. */
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
-import { all, ids, startOfMonth, type TimeRange, within } from './page.ts';
+import { all, ids, type TimeRange, wholeMonths, within } from './page.ts';
 
 /** Pairs of the same index in both lists. */
 export interface UserChannels {
@@ -13,14 +13,9 @@ export interface UserChannels {
 export async function channelsOfUsers(
   session: Session,
   userIds: readonly number[],
-  { sinceMs, untilMs }: TimeRange,
+  range: TimeRange,
 ): Promise<UserChannels> {
-  // Whole months name the same partitions, and leave nothing to be passed over within them.
-  const months = {
-    ...(sinceMs !== undefined && { sinceMs: startOfMonth(sinceMs) }),
-    ...(untilMs !== undefined && { untilMs: startOfMonth(untilMs, 1) }),
-  };
-  const place = within(months, undefined, 'newest', 'm');
+  const place = within(wholeMonths(range), undefined, 'newest', 'm');
   const { rows } = await sql<{ user_id: number; channel_id: number }>`
     WITH RECURSIVE pairs AS (
       SELECT u.user_id, (

@@ -35,57 +35,78 @@ export function within(
   order: Order,
   alias: string,
 ): Condition[] {
-  const [ts, key] = [sql.ref(`${alias}.ts`), sql.ref(`${alias}.key`)];
+  const ts = sql.ref(`${alias}.ts`);
   const conditions: Condition[] = [];
   if (range.sinceMs !== undefined) conditions.push(sql`${ts} >= ${time(range.sinceMs)}`);
   if (range.untilMs !== undefined) conditions.push(sql`${ts} < ${time(range.untilMs)}`);
   if (after === undefined) return conditions;
   const at = time(after.tsMs);
-  if (order === 'newest')
-    conditions.push(sql`${ts} <= ${at}`, sql`(${ts} < ${at} OR ${key} < ${after.key}::uuid)`);
-  else conditions.push(sql`${ts} >= ${at}`, sql`(${ts} > ${at} OR ${key} > ${after.key}::uuid)`);
+  conditions.push(
+    order === 'newest' ? sql`${ts} <= ${at}` : sql`${ts} >= ${at}`,
+    behind(after, order, alias),
+  );
   return conditions;
 }
 
-/** Columns of an index before its time, and what they are to equal. */
-export type Prefix = readonly (readonly [column: string, value: Condition])[];
+function behind(after: Position, order: Order, alias: string): Condition {
+  const [ts, key] = [sql.ref(`${alias}.ts`), sql.ref(`${alias}.key`)];
+  const at = time(after.tsMs);
+  return order === 'newest'
+    ? sql`(${ts} < ${at} OR ${key} < ${after.key}::uuid)`
+    : sql`(${ts} > ${at} OR ${key} > ${after.key}::uuid)`;
+}
 
 /**
- * As {@link within}, of rows whose columns equal the prefix, read along the index of these columns and the time, in its order
+ * What names the same partitions and nothing else: of narrower bounds the planner would see that few rows lie between them,
+ * and read all of those by their time, for each value of a prefix again.
+ */
+export function wholeMonths({ sinceMs, untilMs }: TimeRange): TimeRange {
+  return {
+    ...(sinceMs !== undefined && { sinceMs: startOfMonth(sinceMs) }),
+    ...(untilMs !== undefined && { untilMs: startOfMonth(untilMs - 1, 1) }),
+  };
+}
+
+/** A column that stands before the time in an index, and what it is to equal. */
+export type Prefix = readonly [column: string, value: Condition];
+
+/**
+ * As {@link within}, of rows with this value, read along the index of the column and the time, in its order
  * ({@link orderAlong}). Said as a comparison of rows: of an equality the planner would take the order for granted, and then
  * rather read the index of times alone until enough rows came by, which for what has been silent lately is all of them.
  */
 export function along(
-  prefix: Prefix,
+  [column, value]: Prefix,
   range: TimeRange,
   after: Position | undefined,
   order: Order,
   alias: string,
 ): Condition[] {
-  const columns = sql.join([
-    ...prefix.map(([column]) => sql.ref(`${alias}.${column}`)),
-    sql.ref(`${alias}.ts`),
-  ]);
-  const row = (ts: Condition) => sql.join([...prefix.map(([, value]) => value), ts]);
-  const since = order === 'oldest' && after ? after.tsMs : range.sinceMs;
-  const lower = since === undefined ? sql`'-infinity'::timestamptz` : time(since);
-  const upper = range.untilMs === undefined ? sql`'infinity'::timestamptz` : time(range.untilMs);
+  const { sinceMs, untilMs } = behindIn(range, after, order);
+  const place = sql`(${sql.ref(`${alias}.${column}`)}, ${sql.ref(`${alias}.ts`)})`;
+  const lower = sinceMs === undefined ? sql`'-infinity'::timestamptz` : time(sinceMs);
+  const upper = untilMs === undefined ? sql`'infinity'::timestamptz` : time(untilMs);
   return [
-    sql`(${columns}) >= (${row(lower)})`,
-    order === 'newest' && after
-      ? sql`(${columns}) <= (${row(time(after.tsMs))})`
-      : sql`(${columns}) < (${row(upper)})`,
-    ...within(range, after, order, alias),
+    sql`${place} >= (${value}, ${lower})`,
+    sql`${place} < (${value}, ${upper})`,
+    ...within(wholeMonths({ sinceMs, untilMs }), undefined, order, alias),
+    ...(after ? [behind(after, order, alias)] : []),
   ];
 }
 
-/** `ORDER BY` of {@link along}: within the prefix the same as {@link orderBy}. */
-export function orderAlong(prefix: Prefix, order: Order, alias: string): Condition {
-  const columns = [...prefix.map(([column]) => column), 'ts', 'key'].map((column) =>
-    sql.ref(`${alias}.${column}`),
-  );
+/** The part of the range in which a page behind the position lies; the position's own millisecond is in it. */
+function behindIn({ sinceMs, untilMs }: TimeRange, after: Position | undefined, order: Order): TimeRange {
+  if (!after) return { sinceMs, untilMs };
   return order === 'newest'
-    ? sql`ORDER BY ${sql.join(columns.map((column) => sql`${column} DESC`))}`
+    ? { sinceMs, untilMs: Math.min(after.tsMs + 1, untilMs ?? Infinity) }
+    : { sinceMs: Math.max(after.tsMs, sinceMs ?? -Infinity), untilMs };
+}
+
+/** `ORDER BY` of {@link along}: within the prefix the same as {@link orderBy}. */
+export function orderAlong([column]: Prefix, order: Order, alias: string): Condition {
+  const columns = [column, 'ts', 'key'].map((name) => sql.ref(`${alias}.${name}`));
+  return order === 'newest'
+    ? sql`ORDER BY ${sql.join(columns.map((each) => sql`${each} DESC`))}`
     : sql`ORDER BY ${sql.join(columns)}`;
 }
 

@@ -6,10 +6,11 @@
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
 import { ANSWERED_COLUMNS, ANSWERED_JOINS, type AnsweredRow } from './answered-row.ts';
-import { busySince } from './busy-since.ts';
+import { type BusyQuery, busyStretch } from './busy-stretch.ts';
 import { channelsOfUsers } from './channels-of-users.ts';
 import { filterConditions, type MessageFilter } from './message-filter.ts';
 import { candidates, type MessageSource, type ResolvedSource } from './message-source.ts';
+import { newestHourMs } from './newest-hour.ts';
 import { all, type Order, orderBy, type Position, startOfMonth, type TimeRange } from './page.ts';
 
 export interface MessageQuery {
@@ -42,7 +43,7 @@ export async function scanMessages(session: Session, query: MessageQuery): Promi
   const rows: AnsweredRow[] = [];
   let { after } = query;
   let [hits, examined] = [0, 0];
-  let size = Math.ceil((offset + limit + 1) * 1.25) + 20;
+  let size = sizeOf(query);
   for await (const range of windows(session, query)) {
     const source = await resolve(session, query.source, range);
     for (;;) {
@@ -62,25 +63,64 @@ export async function scanMessages(session: Session, query: MessageQuery): Promi
   return { rows, next: undefined };
 }
 
+/** Rows to look at first: some were removed, or are no messages. */
+function sizeOf({ offset = 0, limit }: MessageQuery): number {
+  return Math.ceil((offset + limit + 1) * 1.25) + 20;
+}
+
 /**
  * The range in parts, the first ones small: a page is mostly found in one month, and a planner that sees one partition has
  * a plan in a fraction of the time.
  */
 async function* windows(session: Session, query: MessageQuery): AsyncGenerator<TimeRange> {
-  const { source, range, order, after, offset = 0, limit } = query;
+  const { source, range, order, after } = query;
   const fromMs = order === 'newest' ? (after?.tsMs ?? range.untilMs) : (after?.tsMs ?? range.sinceMs);
-  if (fromMs === undefined) return yield range;
+  if (fromMs === undefined && source.by !== 'users') return yield range;
   const edges =
-    source.by === 'users' && order === 'newest'
-      ? [await busySince(session, { ...source, fromMs, messages: offset + limit + 1 })]
-      : monthEdges(fromMs, order);
+    source.by === 'users'
+      ? busyEdges(session, { ...source, order, fromMs, messages: sizeOf(query) })
+      : monthEdges(await firstSpoken(session, query, fromMs!), order);
   let rest = range;
-  for (const edge of edges) {
-    if (edge === undefined || !isInside(edge, rest)) break;
+  for await (const edge of edges) {
+    if (!isInside(edge, rest)) break;
     yield order === 'newest' ? { ...rest, sinceMs: edge } : { ...rest, untilMs: edge };
     rest = order === 'newest' ? { ...rest, untilMs: edge } : { ...rest, sinceMs: edge };
   }
   yield rest;
+}
+
+/**
+ * So that no stretch has many more messages of the users than are looked for: of each channel they are all read, since the
+ * planner expects few of anybody.
+ */
+async function* busyEdges(session: Session, query: BusyQuery): AsyncGenerator<number> {
+  let { fromMs, messages } = query;
+  for (;;) {
+    const busy = await busyStretch(session, { ...query, fromMs, messages });
+    if (!busy) return;
+    const { nearMs, farMs } = busy;
+    const share = (messages * BUSY_MARGIN) / busy.messages;
+    // Who writes thousands of messages a day has a page in an hour of it.
+    if (share < 0.5) yield Math.floor(nearMs + (farMs - nearMs) * share);
+    yield farMs;
+    // Of the days that follow: that of a time does not count.
+    fromMs = query.order === 'newest' ? farMs : farMs - 1;
+    messages *= BUSY_GROWTH;
+  }
+}
+
+/** Nobody writes evenly. */
+const BUSY_MARGIN = 2;
+const BUSY_GROWTH = 4;
+
+/** Going back from a time at which nobody may have spoken for months: when somebody last did. */
+async function firstSpoken(
+  session: Session,
+  { filter, order, after }: MessageQuery,
+  fromMs: number,
+): Promise<number> {
+  if (order === 'oldest' || after) return fromMs;
+  return Math.min(fromMs, (await newestHourMs(session, filter.channelIds)) ?? fromMs);
 }
 
 /** The edge of this month and of a few more; of the next one where it is near. */

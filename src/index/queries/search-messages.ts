@@ -1,7 +1,7 @@
 /**
  * Messages that contain words, newest (or oldest) first. The index of texts knows no order, and a common word is in
- * millions of messages: so time is walked through in windows, as wide as the planner expects enough messages in, then four
- * times as wide each. Within a window the planner is free to take the index of texts, of the channel, or both.
+ * millions of messages: so time is walked through in windows, as wide as the planner expects enough messages in, then as
+ * wide as what was found tells. Within a window the planner is free to take the index of texts, of the channel, or both.
  */
 import { sql } from 'kysely';
 import type { Session } from '../database/database.ts';
@@ -9,7 +9,8 @@ import { listPartitions } from '../partitions.ts';
 import { ANSWERED_COLUMNS, ANSWERED_JOINS, type AnsweredRow } from './answered-row.ts';
 import { estimateRows } from './estimate-rows.ts';
 import { containsWords, filterConditions, type MessageFilter } from './message-filter.ts';
-import { all, type Condition, type Order, orderBy, type Position, within } from './page.ts';
+import { newestHourMs } from './newest-hour.ts';
+import { all, type Condition, type Order, orderBy, type Position, startOfMonth, within } from './page.ts';
 import { positionOf } from './scan-messages.ts';
 
 export interface SearchQuery {
@@ -35,8 +36,10 @@ export interface Found<Row> {
 const HOUR_MS = 3_600_000;
 const WINDOW_MIN_MS = 60_000;
 /** A window is to hold so many times what is wanted, since the planner may be wrong. */
-const MARGIN = 3;
+const MARGIN = 2;
+/** The next window is as wide as what was found tells, within these. */
 const GROWTH = 4;
+const GROWTH_MAX = 64;
 /** No new window is begun after so long. */
 const PATIENCE_MS = 500;
 const FIRST_KEY = '00000000-0000-0000-0000-000000000000';
@@ -92,11 +95,15 @@ async function walk<Row extends { ts: Date; key: string }>(
   let left = span;
   let widthMs = firstWidth(span, estimate, wanted);
   while (left.sinceMs < left.untilMs) {
-    const window = cut(left, widthMs, order);
+    const asked = cut(left, widthMs, order);
+    const window = left === span ? asked : wholeMonth(asked, left, order);
     rows.push(...(await look(matching(query, window), wanted - rows.length)));
     if (rows.length >= wanted) return { ...pageOf(), next: positionOf(rows[offset + limit - 1]!) };
     left = order === 'newest' ? { ...left, untilMs: window.sinceMs } : { ...left, sinceMs: window.untilMs };
-    widthMs *= GROWTH;
+    const walkedMs = span.untilMs - span.sinceMs - (left.untilMs - left.sinceMs);
+    const perMessageMs = walkedMs / (rows.length + 1);
+    const neededMs = (wanted - rows.length) * MARGIN * perMessageMs;
+    widthMs = Math.min(Math.max(neededMs, widthMs * GROWTH), widthMs * GROWTH_MAX);
     if (performance.now() - startedMs > PATIENCE_MS && left.sinceMs < left.untilMs)
       return { ...pageOf(), next: edge(left, order) };
   }
@@ -126,19 +133,6 @@ async function spanOfData(
   return span;
 }
 
-/** Of the channels, or of all: undefined where nothing was counted. Indexes: hourly_stats_pkey, hourly_stats_by_hour. */
-async function newestHourMs(
-  session: Session,
-  channelIds: readonly number[] | undefined,
-): Promise<number | undefined> {
-  const hours = channelIds
-    ? sql`SELECT max(s.hour) AS hour FROM unnest(${[...channelIds]}::int[]) AS c(id), LATERAL (
-        SELECT h.hour FROM hourly_stats h WHERE h.channel_id = c.id ORDER BY h.hour DESC LIMIT 1) s`
-    : sql`SELECT max(hour) AS hour FROM hourly_stats`;
-  const { rows } = await sql<{ hour: Date | null }>`${hours}`.execute(session.sql);
-  return rows[0]?.hour?.getTime();
-}
-
 /** `OFFSET 0` has the planner think of all rows of the window, not of the first few in order of time. */
 function matching({ words, filter, order, after }: SearchQuery, window: Span): Condition {
   const conditions = [
@@ -152,13 +146,31 @@ function matching({ words, filter, order, after }: SearchQuery, window: Span): C
 function firstWidth({ sinceMs, untilMs }: Span, estimate: number, wanted: number): number {
   const share = (wanted * MARGIN) / Math.max(estimate, 1);
   // What is nearly all is taken at once.
-  return share >= 1 / GROWTH ? untilMs - sinceMs : Math.max((untilMs - sinceMs) * share, WINDOW_MIN_MS);
+  return share >= 1 / 2 ? untilMs - sinceMs : Math.max((untilMs - sinceMs) * share, WINDOW_MIN_MS);
 }
 
 function cut({ sinceMs, untilMs }: Span, widthMs: number, order: Order): Span {
   return order === 'newest'
     ? { sinceMs: Math.max(sinceMs, Math.floor(untilMs - widthMs)), untilMs }
     : { sinceMs, untilMs: Math.min(untilMs, Math.ceil(sinceMs + widthMs)) };
+}
+
+/**
+ * To the end of its month, where a good part of that is asked for anyway: all that the index of texts has of a month is
+ * read for any part of it.
+ */
+function wholeMonth({ sinceMs, untilMs }: Span, left: Span, order: Order): Span {
+  const widestMs = (untilMs - sinceMs) * GROWTH;
+  if (order === 'newest') {
+    const monthMs = startOfMonth(sinceMs);
+    return untilMs - monthMs > widestMs
+      ? { sinceMs, untilMs }
+      : { sinceMs: Math.max(left.sinceMs, monthMs), untilMs };
+  }
+  const monthMs = startOfMonth(untilMs - 1, 1);
+  return monthMs - sinceMs > widestMs
+    ? { sinceMs, untilMs }
+    : { sinceMs, untilMs: Math.min(left.untilMs, monthMs) };
 }
 
 /** The place right before what is left. */
