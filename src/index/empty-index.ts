@@ -1,7 +1,8 @@
 /** Empties the index of everything that the archive brings back. */
 import type { Database } from './database/database.ts';
 import { beginGeneration } from './index-generation.ts';
-import { LOAD_LOCK } from './load-lock.ts';
+import { underLoadLock } from './load-lock.ts';
+import { forgetIds } from './partitions.ts';
 import { latestHeededFloor } from './retention/due-ranges.ts';
 
 /** Derived from lines that are loaded again. */
@@ -24,11 +25,9 @@ const DERIVED = [
  */
 export async function emptyIndex(database: Database, nowMs: number, signal?: AbortSignal): Promise<void> {
   const latest = latestHeededFloor(nowMs).toISOString();
-  await database.transaction(
-    async (session) => {
-      await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-      await session.exec(`TRUNCATE ${DERIVED.join(', ')}`);
-      await session.exec(`
+  await underLoadLock(database, { signal }, async (session) => {
+    await session.exec(`TRUNCATE ${DERIVED.join(', ')}`);
+    await session.exec(`
         DELETE FROM hourly_stats s WHERE NOT EXISTS (
           SELECT FROM retention_floors f WHERE f.channel_id = s.channel_id AND f.floor_ts <= '${latest}' AND s.hour < f.floor_ts);
         DELETE FROM daily_stats s WHERE NOT EXISTS (
@@ -43,10 +42,8 @@ export async function emptyIndex(database: Database, nowMs: number, signal?: Abo
           AND NOT EXISTS (SELECT FROM retention_floors k WHERE k.channel_id = c.id)
           AND NOT EXISTS (SELECT FROM hourly_stats k WHERE k.channel_id = c.id)
           AND NOT EXISTS (SELECT FROM daily_stats k WHERE k.channel_id = c.id);
-        UPDATE decisions SET applied_at = NULL;
-        UPDATE index_meta SET value = (value::bigint + 1)::text WHERE name = 'epoch'`);
-      await beginGeneration(session);
-    },
-    { ...(signal && { signal }) },
-  );
+        UPDATE decisions SET applied_at = NULL`);
+    await forgetIds(session);
+    await beginGeneration(session);
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * The ids that rows have for channels, users, names and templates. What is not known is looked up, and made where it is
- * missing, in one statement for each table. Only within a loading transaction ({@link LOAD_LOCK}): nobody else makes any.
+ * missing, in one statement for each table. Only within a loading transaction (`load-lock.ts`): nobody else makes any.
  */
 import { hash } from 'node:crypto';
 import type { Session } from './database/database.ts';

@@ -8,11 +8,11 @@ import { identifyChannels, nameUsers } from './derive/latest-names.ts';
 import { mentionsOf } from './derive/mentions.ts';
 import { insertModActions, modActionsOf, targetUserKey } from './derive/mod-actions.ts';
 import { nameDeleted, removeEarlier, removeKnown } from './derive/removals.ts';
-import { addToSessions } from './derive/session-runs.ts';
-import { countRows } from './derive/statistics.ts';
+import { SessionRuns } from './derive/session-runs.ts';
+import { RowCounts } from './derive/statistics.ts';
 import { isEarlierCopy, preferEarlierCopies } from './earlier-copies.ts';
 import type { IndexIds } from './index-ids.ts';
-import { LOAD_LOCK } from './load-lock.ts';
+import { takeLoadLock } from './load-lock.ts';
 import { copyRows, type LoadedRow, separateKnown } from './loaded-rows.ts';
 import type { LoadOutcome, ReadChunk } from './loader.ts';
 import type { IndexedLine } from './message-row.ts';
@@ -92,7 +92,7 @@ export class LoadTransaction {
   }
 
   async #begin(): Promise<void> {
-    await this.#session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
+    await takeLoadLock(this.#session);
     await this.#session.exec(`${FEW_ROWS_OF_MANY}; ${UNSYNCED}`);
     // After the lock: what others removed shows only then.
     // A server that was started again, or another one, may have lost what was acknowledged.
@@ -169,7 +169,12 @@ export class LoadTransaction {
     const actions = modActionsOf(fresh, this.#ids);
     const mentions = await mentionsOf(session, fresh);
     await removeEarlier(session, fresh, actions, mentions, this.#windowMs);
-    await copyRows(session, fresh);
+    const counts = new RowCounts();
+    const sessions = new SessionRuns(this.#idleMs);
+    await copyRows(session, fresh, (row) => {
+      counts.add(row);
+      sessions.add(row);
+    });
     await insertModActions(session, actions);
     await removeKnown(session, actions, this.#windowMs);
     await nameDeleted(session, [
@@ -177,10 +182,10 @@ export class LoadTransaction {
       ...actions.flatMap(({ targetKey }) => targetKey ?? []),
     ]);
     await applyChanges(session, fresh, mentions);
-    await countRows(session, fresh);
+    await counts.save(session);
     await nameUsers(session, fresh);
     await identifyChannels(session, fresh);
-    await addToSessions(session, fresh, this.#idleMs);
+    await sessions.save(session);
     return fresh;
   }
 

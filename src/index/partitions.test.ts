@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type TestDatabase } from '../../test/support/databases.ts';
 import type { Database } from './database/database.ts';
-import { LOAD_LOCK } from './load-lock.ts';
+import { underLoadLock } from './load-lock.ts';
 import {
   createPartitions,
   dropPartition,
@@ -61,10 +61,7 @@ describe('partitions', () => {
       (await database.read((session) => session.query("SELECT value FROM index_meta WHERE name = 'epoch'")))
         .rows[0];
     const before = await epoch();
-    await database.transaction(async (session) => {
-      await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-      await dropPartition(session, '2025-12');
-    });
+    await underLoadLock(database, {}, (session) => dropPartition(session, '2025-12'));
     expect(await months(database)).toEqual(['2026-01', '2026-02']);
     expect(await epoch()).not.toEqual(before);
   });

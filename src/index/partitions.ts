@@ -3,7 +3,7 @@
  * detaching others), so that months are made before their first line, whatever month that is.
  */
 import type { Connection, Database, Session } from './database/database.ts';
-import { LOAD_LOCK } from './load-lock.ts';
+import { underLoadLock } from './load-lock.ts';
 
 /** Before this no chat was recorded by anyone: the clock was wrong. */
 export const EARLIEST_LINE_MS = Date.UTC(2000, 0, 1);
@@ -78,17 +78,12 @@ export async function createPartitions(
   lockTimeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Month[]> {
-  return database.transaction(
-    async (session) => {
-      await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-      await session.exec(`SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`);
-      const existing = new Set((await listPartitions(session)).map(({ month }) => month));
-      const missing = [...new Set(months)].filter((month) => !existing.has(month)).sort();
-      for (const month of missing) await createPartition(session, partitionOf(month));
-      return missing;
-    },
-    { signal },
-  );
+  return underLoadLock(database, { lockTimeoutMs, signal }, async (session) => {
+    const existing = new Set((await listPartitions(session)).map(({ month }) => month));
+    const missing = [...new Set(months)].filter((month) => !existing.has(month)).sort();
+    for (const month of missing) await createPartition(session, partitionOf(month));
+    return missing;
+  });
 }
 
 async function createPartition(session: Session, { name, fromMs, toMs }: Partition): Promise<void> {
@@ -101,7 +96,7 @@ async function createPartition(session: Session, { name, fromMs, toMs }: Partiti
 }
 
 /**
- * Drops a partition within the caller's transaction, which holds {@link LOAD_LOCK} (with a `lock_timeout`). Statistics,
+ * Drops a partition within the caller's transaction, which holds the load lock (with a `lock_timeout`). Statistics,
  * moderation and what else has tables of its own stay.
  */
 export async function dropPartition(session: Session, month: Month): Promise<void> {

@@ -1,16 +1,17 @@
 /** Which events moderate, and which can be taken away by moderation. */
 import type { EventType } from '../../event.ts';
 
-const MODERATION: ReadonlySet<EventType> = new Set([
+/** Each of these is a row of `mod_actions`. */
+export const MODERATION_TYPES = [
   'delete',
   'ban',
   'timeout',
   'unban',
   'untimeout',
   'clear',
-]);
+] as const satisfies EventType[];
+const MODERATION: ReadonlySet<EventType> = new Set(MODERATION_TYPES);
 
-/** Each of these is a row of `mod_actions`. */
 export function isModeration(type: EventType): boolean {
   return MODERATION.has(type);
 }

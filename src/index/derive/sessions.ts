@@ -9,7 +9,7 @@
 import type { EventType } from '../../event.ts';
 import type { Database, Session } from '../database/database.ts';
 import { typeNumber } from '../event-numbers.ts';
-import { LOAD_LOCK } from '../load-lock.ts';
+import { takeLoadLock } from '../load-lock.ts';
 
 /** What shows that somebody was there. */
 export const SESSION_TYPES: readonly EventType[] = [
@@ -68,7 +68,7 @@ export async function deriveSessions(
 
 /** Whether there may be more. */
 async function deriveSome(session: Session, idleMs: number): Promise<boolean> {
-  await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
+  await takeLoadLock(session);
   const { rows: stale } = await session.query(
     `WITH chosen AS (SELECT channel_id, user_id FROM sessions_stale GROUP BY 1, 2 LIMIT ${USERS_PER_TRANSACTION}),
        taken AS (

@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { channelPath } from '../../segment-name.ts';
 import type { Database, Session } from '../database/database.ts';
 import { plainText } from '../database-text.ts';
-import { LOAD_LOCK } from '../load-lock.ts';
+import { underLoadLock } from '../load-lock.ts';
 import { type ChannelRetention, channelRetentions, retentionFloorMs } from './due-ranges.ts';
 
 export interface IndexedChannel extends ChannelRetention {
@@ -52,8 +52,7 @@ export async function indexedChannels(
 export async function raiseFloors(database: Database, channels: readonly IndexedChannel[]): Promise<void> {
   const finite = channels.filter(({ floorMs }) => floorMs !== undefined);
   if (finite.length === 0) return;
-  await database.transaction(async (session) => {
-    await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
+  await underLoadLock(database, {}, async (session) => {
     await session.query(
       `INSERT INTO retention_floors (channel_id, floor_ts)
        SELECT * FROM unnest($1::int[], $2::timestamptz[])

@@ -3,7 +3,7 @@
  * left something is found again by its messages. Each transaction takes one batch under the load lock.
  */
 import type { Database, Session } from '../database/database.ts';
-import { LOAD_LOCK } from '../load-lock.ts';
+import { underLoadLock } from '../load-lock.ts';
 import { dropPartition, listPartitions, type Partition } from '../partitions.ts';
 import { DAY_MS } from './due-ranges.ts';
 
@@ -185,20 +185,4 @@ function columns(ranges: readonly GoingRange[]): [number[], string[], string[]] 
     ranges.map(({ fromMs }) => new Date(fromMs).toISOString()),
     ranges.map(({ toMs }) => new Date(toMs).toISOString()),
   ];
-}
-
-function underLoadLock<T>(
-  database: Database,
-  { lockTimeoutMs, signal }: RemoveOptions,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  signal.throwIfAborted();
-  return database.transaction(
-    async (session) => {
-      await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-      await session.exec(`SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`);
-      return work(session);
-    },
-    { signal },
-  );
 }

@@ -2,8 +2,8 @@
  * Removes users, names and templates that no row refers to any more. Looked for by pages without a lock, removed under
  * the load lock where they are still unused then; whoever remembers their ids is told by the epoch.
  */
-import type { Database, Session } from '../database/database.ts';
-import { LOAD_LOCK } from '../load-lock.ts';
+import type { Database } from '../database/database.ts';
+import { underLoadLock } from '../load-lock.ts';
 import { forgetIds } from '../partitions.ts';
 
 const PAGE_IDS = 10_000;
@@ -60,7 +60,7 @@ async function sweepTable(
     );
     if (rows.length === 0) continue;
     const ids = rows.map(({ id }) => id as number);
-    removed += await underLoadLock(database, async (session) => {
+    removed += await underLoadLock(database, {}, async (session) => {
       const { rowCount } = await session.query(
         `DELETE FROM ${table} t WHERE t.id = ANY($1::int[]) AND ${unused}`,
         [ids],
@@ -108,7 +108,7 @@ async function sweepTemplates(database: Database, signal: AbortSignal): Promise<
 async function hideTemplates(database: Database, ids: readonly number[], signal: AbortSignal): Promise<void> {
   for (let from = 0; from < ids.length; from += HIDDEN_AT_ONCE) {
     signal.throwIfAborted();
-    await underLoadLock(database, async (session) => {
+    await underLoadLock(database, {}, async (session) => {
       await session.query('UPDATE templates SET hash = gen_random_uuid() WHERE id = ANY($1::int[])', [
         ids.slice(from, from + HIDDEN_AT_ONCE),
       ]);
@@ -122,11 +122,4 @@ async function maxId(database: Database, table: string): Promise<number> {
     session.query(`SELECT max(id) AS id FROM ${table}`),
   );
   return (rows[0]?.id as number | null) ?? 0;
-}
-
-function underLoadLock<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
-  return database.transaction(async (session) => {
-    await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-    return work(session);
-  });
 }

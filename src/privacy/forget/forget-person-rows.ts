@@ -5,10 +5,11 @@
 import type { Database, Session } from '../../index/database/database.ts';
 import { databaseText, plainText } from '../../index/database-text.ts';
 import { typeNumber } from '../../index/event-numbers.ts';
+import { underLoadLock } from '../../index/load-lock.ts';
 import { forgetIds } from '../../index/partitions.ts';
 import { type PersonDigests, userDigest } from '../decision.ts';
 import { userKeyOf } from '../privacy-gate.ts';
-import { gather, removeGathered, underLoadLock } from './forget-rows.ts';
+import { gather, removeGathered } from './forget-rows.ts';
 
 const DELETION = typeNumber('delete');
 
@@ -20,7 +21,7 @@ export async function forgetPersonRows(
   { untilMs, windowMs }: { untilMs: number; windowMs: number },
   signal?: AbortSignal,
 ): Promise<{ messages: number }> {
-  return underLoadLock(database, signal, async (session) => {
+  return underLoadLock(database, { signal }, async (session) => {
     const until = new Date(untilMs).toISOString();
     const ids = await userIds(session, platform, digests);
     const logins = await moderationLogins(session, platform, digests);

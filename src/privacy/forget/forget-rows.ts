@@ -4,9 +4,10 @@
  */
 import type { Database, Session } from '../../index/database/database.ts';
 import { databaseText } from '../../index/database-text.ts';
+import { MODERATION_TYPES } from '../../index/derive/moderation-types.ts';
 import { removeKnown } from '../../index/derive/removals.ts';
 import { typeName, typeNumber } from '../../index/event-numbers.ts';
-import { LOAD_LOCK } from '../../index/load-lock.ts';
+import { underLoadLock } from '../../index/load-lock.ts';
 import { forgetIds } from '../../index/partitions.ts';
 import type { LineChange, Rewritten } from './rewrite-lines.ts';
 
@@ -17,7 +18,7 @@ export async function applyToRows(
   windowMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  await underLoadLock(database, signal, async (session) => {
+  await underLoadLock(database, { signal }, async (session) => {
     const gone = rewritten.changes.filter(({ after }) => after === undefined);
     await gather(session, 'm.key = k.key AND m.ts = k.ts', GIVEN_KEYS, keysOf(gone));
     await removeGathered(session, windowMs);
@@ -33,7 +34,7 @@ export async function purgeMessageRow(
   windowMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  await underLoadLock(database, signal, async (session) => {
+  await underLoadLock(database, { signal }, async (session) => {
     await gather(session, 'm.key = k.key', 'unnest($1::uuid[]) AS k(key)', [[key]]);
     await removeGathered(session, windowMs);
   });
@@ -41,9 +42,7 @@ export async function purgeMessageRow(
 
 const GIVEN_KEYS = 'unnest($1::uuid[], $2::text[]::timestamptz[]) AS k(key, ts)';
 const MESSAGE = typeNumber('message');
-const MODERATION = (['delete', 'ban', 'timeout', 'unban', 'untimeout', 'clear'] as const)
-  .map(typeNumber)
-  .join(', ');
+const MODERATION = MODERATION_TYPES.map(typeNumber).join(', ');
 /** What the database could not take stands there as U+EE00 and four digits (`database-text.ts`). */
 const CHARS = "char_length(regexp_replace(text, '\uEE00[0-9a-f]{4}', '.', 'g'))";
 const HOUR = "date_trunc('hour', ts, 'UTC')";
@@ -260,19 +259,5 @@ async function renameContent(session: Session, { linesSha256Before, description 
       lastTimestamp === '' ? null : lastTimestamp,
       objectBytes,
     ],
-  );
-}
-
-export async function underLoadLock<T>(
-  database: Database,
-  signal: AbortSignal | undefined,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  return database.transaction(
-    async (session) => {
-      await session.query('SELECT pg_advisory_xact_lock($1)', [LOAD_LOCK]);
-      return work(session);
-    },
-    { ...(signal && { signal }) },
   );
 }

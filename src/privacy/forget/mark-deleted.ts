@@ -5,10 +5,10 @@
 import type { Database, Session } from '../../index/database/database.ts';
 import { databaseText } from '../../index/database-text.ts';
 import { typeNumber } from '../../index/event-numbers.ts';
+import { underLoadLock } from '../../index/load-lock.ts';
 import { messageKey } from '../../index/message-key.ts';
 import { type Decision, parseDecision } from '../decision.ts';
 import { eachPlainText } from '../decision-places.ts';
-import { underLoadLock } from './forget-rows.ts';
 
 /** Marks what the index has not marked yet; how many messages. */
 export async function applyDeletions(database: Database, signal?: AbortSignal): Promise<number> {
@@ -16,7 +16,7 @@ export async function applyDeletions(database: Database, signal?: AbortSignal): 
     ...(signal && { signal }),
   });
   for (const decision of waiting) {
-    await underLoadLock(database, signal, async (session) => {
+    await underLoadLock(database, { signal }, async (session) => {
       await markDeleted(session, decision);
       await session.query('UPDATE decisions SET applied_at = now() WHERE id = $1', [decision.id]);
     });
