@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EventType } from '../event.ts';
 import type { Session } from '../index/database/database.ts';
 import { plainText } from '../index/database-text.ts';
+import { MODERATION_TYPES } from '../index/derive/moderation-types.ts';
 import { typeName, typeNumber } from '../index/event-numbers.ts';
 import { type ModActionRow, modActionPage } from '../index/queries/mod-action-page.ts';
 import type { Order } from '../index/queries/page.ts';
@@ -13,20 +14,11 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 import { openRange, pageSize } from './parameters.ts';
 import { isVisible } from './visibility.ts';
 
-export const MOD_ACTION_TYPES = [
-  'delete',
-  'ban',
-  'timeout',
-  'unban',
-  'untimeout',
-  'clear',
-] as const satisfies EventType[];
-
 export const apiModAction = z
   .object({
     key: z.uuid(),
     timestamp: z.iso.datetime(),
-    type: z.enum(MOD_ACTION_TYPES),
+    type: z.enum(MODERATION_TYPES),
     platform: z.string(),
     channel: z.string(),
     target: z.string().optional().describe('Whom it happened to, by the name of that time.'),

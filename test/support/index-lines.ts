@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ChatEvent, EventType } from '../../src/event.ts';
+import { MODERATION_TYPES } from '../../src/index/derive/moderation-types.ts';
 
 /** Numbers from 0 up to, not including, `max`. */
 export type Random = (max: number) => number;
@@ -275,10 +276,5 @@ const TYPES: readonly EventType[] = [
   'edit',
   'status',
   'gap',
-  'delete',
-  'ban',
-  'timeout',
-  'unban',
-  'untimeout',
-  'clear',
+  ...MODERATION_TYPES,
 ];

@@ -1,11 +1,12 @@
 /** Moderation: who was removed, by whom, where. */
 import { z } from 'zod';
 import { plainText } from '../../index/database-text.ts';
+import { MODERATION_TYPES } from '../../index/derive/moderation-types.ts';
 import { typeName } from '../../index/event-numbers.ts';
 import { modActionStats } from '../../index/queries/mod-action-stats.ts';
 import { resolveTime } from '../../lib/parse-time.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import { answerModActions, MOD_ACTION_TYPES, modActionsAnswer } from '../api-mod-action.ts';
+import { answerModActions, modActionsAnswer } from '../api-mod-action.ts';
 import {
   channelParameter,
   closedRange,
@@ -27,7 +28,7 @@ const WEEK_MS = 7 * 86_400_000;
 const DAY_MS = 86_400_000;
 
 export const typeParameter = typesParameter(
-  MOD_ACTION_TYPES,
+  MODERATION_TYPES,
   'Kinds of actions, with commas between them; all when left out.',
 );
 const moderatorParameter = z
@@ -104,7 +105,7 @@ const statsAnswer = z.object({
   since: z.iso.datetime(),
   until: z.iso.datetime(),
   total: z.number().int(),
-  types: z.array(z.object({ type: z.enum(MOD_ACTION_TYPES), count: z.number().int() })),
+  types: z.array(z.object({ type: z.enum(MODERATION_TYPES), count: z.number().int() })),
   channels: z
     .array(z.object({ platform: z.string(), channel: z.string(), count: z.number().int() }))
     .describe('Those with most.'),
@@ -146,7 +147,7 @@ function registerStats(app: ApiApp, context: ApiContext): void {
       until: new Date(range.untilMs).toISOString(),
       total: stats.types.reduce((sum, { count }) => sum + count, 0),
       types: stats.types.map(({ type, count }) => ({
-        type: typeName(type) as (typeof MOD_ACTION_TYPES)[number],
+        type: typeName(type) as (typeof MODERATION_TYPES)[number],
         count,
       })),
       channels: stats.channels

@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import type { Session } from '../../index/database/database.ts';
 import { plainText } from '../../index/database-text.ts';
+import { MODERATION_TYPES } from '../../index/derive/moderation-types.ts';
 import { typeName } from '../../index/event-numbers.ts';
 import { userSessions } from '../../index/queries/user-sessions.ts';
 import { userDays, userModeration, userSessionTotals } from '../../index/queries/user-stats.ts';
 import { answerMessages, messagesAnswer } from '../answer-messages.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
-import { answerModActions, MOD_ACTION_TYPES, modActionsAnswer } from '../api-mod-action.ts';
+import { answerModActions, modActionsAnswer } from '../api-mod-action.ts';
 import { invalidCursor, isCount, isTime, packCursor, unpackCursor } from '../cursor.ts';
 import {
   booleanParameter,
@@ -177,7 +178,7 @@ const statsAnswer = z.object({
   daysActive: z.number().int(),
   sessions: z.number().int(),
   secondsPresent: z.number().describe('Of the sessions together.'),
-  moderation: z.array(z.object({ type: z.enum(MOD_ACTION_TYPES), count: z.number().int() })),
+  moderation: z.array(z.object({ type: z.enum(MODERATION_TYPES), count: z.number().int() })),
   days: z
     .array(z.object({ day: z.iso.date(), messages: z.number().int() }))
     .describe('UTC days with a message, oldest first.'),
@@ -216,7 +217,7 @@ function registerStats(app: ApiApp, context: ApiContext): void {
         sessions,
         secondsPresent: seconds,
         moderation: [...moderation].map(([type, count]) => ({
-          type: typeName(type) as (typeof MOD_ACTION_TYPES)[number],
+          type: typeName(type) as (typeof MODERATION_TYPES)[number],
           count,
         })),
         days: days.map((row) => ({ day: row.day, messages: row.messages })),
