@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import { decodeName, encodeName, type SegmentName } from '../segment-name.ts';
 import type { SegmentRange } from '../storage/read-segment.ts';
 import { segmentSpan } from '../storage/segment-span.ts';
-import { channelRetentions, type RetentionDays, retentionFloorMs } from './retention/due-ranges.ts';
+import { type RetentionDays, retentionFloorMs, retentionFloors } from './retention/due-ranges.ts';
 
 export interface IndexedRange extends SegmentRange {
   /** Of the segments of these days, only these. */
@@ -13,26 +13,18 @@ export interface IndexedRange extends SegmentRange {
 
 /** What was asked for, as far as each channel's retention reaches. */
 export function indexedRange(config: Config, nowMs: number, asked: SegmentRange = {}): IndexedRange {
-  const retentionOf = channelRetentions(config);
+  const floorOf = retentionFloors(config, nowMs);
+  // A name that was cut is none that the configuration could hold.
+  const floorOfSegment = ({ platform, channel }: SegmentName) =>
+    floorOf(decodeName(platform) ?? '', decodeName(channel) ?? '');
   const floorMs = (days: RetentionDays) => retentionFloorMs(days, nowMs) ?? Number.NEGATIVE_INFINITY;
-  const floors = new Map<string, number>();
-  const floorOf = ({ platform, channel }: SegmentName) => {
-    const name = `${platform}/${channel}`;
-    let floor = floors.get(name);
-    if (floor === undefined) {
-      // A name that was cut is none that the configuration could hold.
-      floor = floorMs(retentionOf(decodeName(platform) ?? '', decodeName(channel) ?? '').retentionDays);
-      floors.set(name, floor);
-    }
-    return floor;
-  };
   const configured = [...resolveChannels(config).values()].flat().map(({ retentionDays }) => retentionDays);
   const widestMs = Math.min(...[config.defaults.retention_days, ...configured].map(floorMs));
   const fromMs = Math.max(widestMs, asked.fromMs ?? Number.NEGATIVE_INFINITY);
   return {
     ...asked,
     ...(Number.isFinite(fromMs) && { fromMs }),
-    wants: (segment) => segmentSpan(segment).toMs > floorOf(segment) && isIn(asked, segment),
+    wants: (segment) => segmentSpan(segment).toMs > floorOfSegment(segment) && isIn(asked, segment),
   };
 }
 

@@ -6,7 +6,7 @@ import { IdenticalLines } from './identical-lines.ts';
 import type { SegmentChunk } from './loader.ts';
 import { type IndexedLine, indexLine } from './message-row.ts';
 import { EARLIEST_LINE_MS, endOfIndexMs } from './partitions.ts';
-import { channelRetentions, retentionFloorMs } from './retention/due-ranges.ts';
+import { retentionFloors } from './retention/due-ranges.ts';
 
 export interface ChunkContent {
   /** What becomes rows of `messages`; lines older than the retention and those that privacy withholds are not among them. */
@@ -30,19 +30,7 @@ export interface LineFilter {
 }
 
 export function lineFilter(config: Config, privacy: PrivacyGate, nowMs: number): LineFilter {
-  const retentionOf = channelRetentions(config);
-  const floors = new Map<string, number>();
-  const floorMs = (platform: string, channel: string) => {
-    const name = `${platform}\0${channel}`;
-    let floor = floors.get(name);
-    if (floor === undefined) {
-      const { retentionDays } = retentionOf(platform, channel);
-      floor = retentionFloorMs(retentionDays, nowMs) ?? Number.NEGATIVE_INFINITY;
-      floors.set(name, floor);
-    }
-    return floor;
-  };
-  return { endMs: endOfIndexMs(nowMs), floorMs, privacy };
+  return { endMs: endOfIndexMs(nowMs), floorMs: retentionFloors(config, nowMs), privacy };
 }
 
 /**

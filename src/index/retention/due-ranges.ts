@@ -43,6 +43,24 @@ export function retentionFloorMs(retentionDays: RetentionDays, nowMs: number): n
   return startOfDay(nowMs - retentionDays * DAY_MS);
 }
 
+/** {@link retentionFloorMs} of each channel by its name in the lines, −∞ for `forever`; reckoned once for each. */
+export function retentionFloors(
+  config: Config,
+  nowMs: number,
+): (platform: string, channel: string) => number {
+  const retentionOf = channelRetentions(config);
+  const floors = new Map<string, number>();
+  return (platform, channel) => {
+    const name = `${platform}\0${channel}`;
+    const known = floors.get(name);
+    if (known !== undefined) return known;
+    const { retentionDays } = retentionOf(platform, channel);
+    const floor = retentionFloorMs(retentionDays, nowMs) ?? Number.NEGATIVE_INFINITY;
+    floors.set(name, floor);
+    return floor;
+  };
+}
+
 /**
  * A floor later than this was made by a clock that ran ahead, and nobody heeds it. Floors never lie after the time at
  * which they are made, but the clocks of several machines may lie apart.
