@@ -9,7 +9,7 @@ import { estimateRows } from '../index/queries/estimate-rows.ts';
 import { allChannels } from '../index/queries/find-channels.ts';
 import { everyMatch, type MessageFilter } from '../index/queries/message-filter.ts';
 import type { MessageSource } from '../index/queries/message-source.ts';
-import type { Order } from '../index/queries/page.ts';
+import type { Order, Position } from '../index/queries/page.ts';
 import { type MessagePage, scanMessages } from '../index/queries/scan-messages.ts';
 import { searchMessages } from '../index/queries/search-messages.ts';
 import type { WrittenTime } from '../lib/parse-time.ts';
@@ -88,8 +88,8 @@ export async function answerMessages(
   const userIds = idsOf(subjects.users);
   if (channelIds?.length === 0 || userIds?.length === 0) return EMPTY;
   const plan = await planOf(session, question, { channelIds, userIds });
-  const page = await readPage(session, question, plan, { nowMs: now(), http });
   const cursor = question.cursor === undefined ? undefined : decodeCursor(question.cursor);
+  const page = await readPage(session, question, plan, { nowMs: now(), http, after: cursor });
   const before = (cursor?.tally?.seen ?? 0) + question.offset;
   const seen = before + page.rows.length;
   const isAll = !page.next && (page.rows.length > 0 || question.offset === 0) && (!cursor || cursor.tally);
@@ -120,6 +120,7 @@ const EMPTY: MessagesAnswer = {
 interface Bounds {
   nowMs: number;
   http: Config['http'];
+  after: Position | undefined;
 }
 
 async function readPage(
@@ -129,8 +130,8 @@ async function readPage(
   bounds: Bounds,
 ): Promise<MessagePage & { estimate: () => Promise<number> }> {
   const { order, offset, search } = question;
+  const { after } = bounds;
   const limit = pageSize(question.limit, bounds.http);
-  const after = question.cursor === undefined ? undefined : decodeCursor(question.cursor);
   if (search !== undefined) {
     const range = closedRange(question, { ...bounds, defaultMs: bounds.http.range_max_days * DAY_MS });
     const found = await searchMessages(session, {
