@@ -149,9 +149,10 @@ async function cancelRunning(pool: pg.Pool, client: pg.PoolClient): Promise<void
   await pool.query('SELECT pg_cancel_backend($1)', [processID]).catch(() => {});
 }
 
-const checked = new WeakSet<pg.Pool | object>();
+/** Connections whose server is new enough. */
+const checked = new WeakSet<pg.PoolClient>();
 
-async function requireVersion(connection: Connection & { owner: object }): Promise<void> {
+async function requireVersion(connection: Connection & { owner: pg.PoolClient }): Promise<void> {
   if (checked.has(connection.owner)) return;
   const { rows } = await connection.query("SELECT current_setting('server_version_num')::int AS version");
   const version = Number(rows[0]?.version);
@@ -163,7 +164,7 @@ async function requireVersion(connection: Connection & { owner: object }): Promi
   checked.add(connection.owner);
 }
 
-function connectionOf(client: pg.PoolClient, signal?: AbortSignal): Connection & { owner: object } {
+function connectionOf(client: pg.PoolClient, signal?: AbortSignal): Connection & { owner: pg.PoolClient } {
   const explained = async <T>(action: () => Promise<T>): Promise<T> => {
     // It may have come while there was nothing to break off: before the connection, between two statements.
     signal?.throwIfAborted();
