@@ -28,7 +28,11 @@ const apiSegment = z.object({
   key: z.string().describe('Of the object, below the store’s prefix.'),
   platform: z.string(),
   channel: z.string(),
-  start: z.iso.datetime().describe('Minute of the first line written; the file is of this UTC hour.'),
+  start: z.iso
+    .datetime()
+    .describe(
+      'Minute of the first line written; the file is of this UTC hour or, where the day was compacted (`-day`), of the whole UTC day.',
+    ),
   firstLine: z.iso.datetime().nullable(),
   lastLine: z.iso.datetime().nullable(),
   lines: z.number().int(),

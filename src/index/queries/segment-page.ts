@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import { encodeName } from '../../segment-name.ts';
 import type { Session } from '../database/database.ts';
+import { startOfDay } from '../retention/due-ranges.ts';
 import { all, type Condition, time } from './page.ts';
 
 export interface SegmentRow {
@@ -22,7 +23,7 @@ export interface SegmentRow {
 
 export interface SegmentQuery {
   channels: readonly { platform: string; name: string }[];
-  /** Of the hour's beginning. */
+  /** Of the hour's beginning; of days that were compacted, those that reach into the range. */
   sinceMs: number;
   untilMs: number;
   after?: { startMs: number; name: string } | undefined;
@@ -35,7 +36,9 @@ export async function segmentPage(session: Session, query: SegmentQuery): Promis
   const { sinceMs, untilMs, after, offset, limit } = query;
   const conditions: Condition[] = [
     sql`s.platform = c.platform AND s.channel = c.channel AND s.object_key IS NOT NULL`,
-    sql`s.start_ts >= ${time(sinceMs)} AND s.start_ts < ${time(untilMs)}`,
+    sql`s.start_ts >= ${time(startOfDay(sinceMs))} AND s.start_ts < ${time(untilMs)}`,
+    // The object of a whole day (`segment-span.ts`) that begins before the range reaches into it.
+    sql`(s.start_ts >= ${time(sinceMs)} OR s.name ~ '_0000-day(-[0-9]+)?\\.jsonl')`,
   ];
   if (after)
     conditions.push(

@@ -1,8 +1,9 @@
 /** Whether everything that the index has of a day is safe in storage: asked before its rows go. */
 import { forEachConcurrently } from '../../lib/for-each-concurrently.ts';
-import { objectKey } from '../../segment-name.ts';
+import { objectKey, parseSegmentFile, type SegmentName, uncompressedName } from '../../segment-name.ts';
+import { channelDayPrefix, type DaySource, readStoredDay } from '../../storage/day-sources.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { readSegment } from '../../storage/read-segment.ts';
+import { readSegment, storedSegment } from '../../storage/read-segment.ts';
 import type { Session } from '../database/database.ts';
 import { type ChannelDay, DAY_MS } from './due-ranges.ts';
 
@@ -70,7 +71,10 @@ export function whyNotLoaded(
   return segments.length === 0 && hasMessages ? 'no segment of the ledger holds this day' : undefined;
 }
 
-/** Why not all segments are verified in storage; undefined where they are. Throws what the store throws. */
+/**
+ * Why not all segments are verified in storage; undefined where they are: each as an object of its own, or as a source of a
+ * day object that is there. Throws what the store throws.
+ */
 export async function whyNotStored(
   store: ObjectStore,
   segments: readonly LedgerSegment[],
@@ -78,8 +82,10 @@ export async function whyNotStored(
 ): Promise<string | undefined> {
   const byContent = new Map(segments.map((segment) => [segment.linesSha256 ?? segment.name, segment]));
   const missing: string[] = [];
+  const days = new CompactedDays(store, signal);
   await forEachConcurrently([...byContent.values()], HEADS_AT_ONCE, async (segment) => {
-    if (missing.length === 0 && !(await isStored(store, segment, signal))) missing.push(segment.name);
+    if (missing.length > 0 || (await isStored(store, segment, signal)) || (await days.hold(segment))) return;
+    missing.push(segment.name);
   });
   return missing.length === 0 ? undefined : `${missing[0]} is not in storage, or not as it was recorded`;
 }
@@ -106,11 +112,55 @@ async function isStored(
   return false;
 }
 
+/** What was merged into day objects, by the day; asked for once each, and only where something is not there by itself. */
+class CompactedDays {
+  readonly #store: ObjectStore;
+  readonly #signal: AbortSignal;
+  readonly #known = new Map<string, Promise<DaySource[]>>();
+
+  constructor(store: ObjectStore, signal: AbortSignal) {
+    this.#store = store;
+    this.#signal = signal;
+  }
+
+  /** Whether a whole day object stands for the segment. */
+  async hold({ name, bytes, linesSha256 }: LedgerSegment): Promise<boolean> {
+    const ownName = name.replace(LOCAL_HEAD, '');
+    const file = parseSegmentFile(ownName);
+    if (!file) return false;
+    const prefix = channelDayPrefix(file);
+    const sources = this.#known.get(prefix) ?? this.#sources(file);
+    this.#known.set(prefix, sources);
+    return (await sources).some(({ key, lines_sha256, lines_bytes }) =>
+      linesSha256 === undefined
+        ? storedSegment(key, 0)?.ledgerName === uncompressedName(ownName) && lines_bytes >= bytes
+        : lines_sha256 === linesSha256,
+    );
+  }
+
+  async #sources(name: SegmentName): Promise<DaySource[]> {
+    const { told } = await readStoredDay(this.#store, name, this.#signal);
+    const sources: DaySource[] = [];
+    for (const { key, ...day } of told) {
+      if (await this.#isWhole(key)) sources.push(...day.sources, ...day.earlier);
+    }
+    return sources;
+  }
+
+  /** Its digest may be another than when it was made: people are forgotten in it, too. */
+  async #isWhole(key: string): Promise<boolean> {
+    const head = await this.#store.head(key, this.#signal);
+    if (!head) return false;
+    if (head.description) return head.description.objectBytes === head.bytes;
+    return readsBack(this.#store, key, undefined, this.#signal);
+  }
+}
+
 /** For objects without a description: a store that drops metadata, or archives made by other programs. */
 async function readsBack(
   store: ObjectStore,
   key: string,
-  linesSha256: string,
+  linesSha256: string | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {

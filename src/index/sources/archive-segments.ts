@@ -16,6 +16,7 @@ import {
 import type { Database } from '../database/database.ts';
 import type { LoadOutcome, SegmentChunk } from '../loader.ts';
 import { ChunkBatch } from './chunk-batch.ts';
+import { dropMerged, isMadeOfKnown } from './compacted-days.ts';
 import { ARCHIVE, knownContents, readLedger } from './ledger.ts';
 import { BATCH_BYTES } from './local-segments.ts';
 import { type SegmentPiece, type Standing, segmentPieces, UNREAD } from './segment-pieces.ts';
@@ -149,6 +150,7 @@ class ScanRun {
     });
     if (failure) throw failure.error;
     await this.#batch.flush(this.#signal);
+    await dropMerged(page, this.#options, this.#signal);
   }
 
   async #notInLedger(page: readonly StoredSegment[]): Promise<Candidate[]> {
@@ -188,10 +190,16 @@ class ScanRun {
     });
     const digests = described.flatMap(({ description }) => description?.linesSha256 ?? []);
     const known = await knownContents(this.#options.database, digests, this.#signal);
-    return described.map((candidate) => {
+    const judged: Candidate[] = [];
+    for (const candidate of described) {
       const { description } = candidate;
-      return { ...candidate, isKnown: description !== undefined && known.has(description.linesSha256) };
-    });
+      const isKnown =
+        description !== undefined &&
+        (known.has(description.linesSha256) ||
+          (await isMadeOfKnown(candidate.segment, this.#options, this.#signal)));
+      judged.push({ ...candidate, isKnown });
+    }
+    return judged;
   }
 
   async #load(candidate: Candidate): Promise<void> {
