@@ -49,9 +49,11 @@ export class IndexIds {
 
   /** Afterwards {@link channelId} knows them. */
   async learnChannels(session: Session, lines: readonly Named[]): Promise<void> {
-    const names = lines.map(({ platform, channel }) => pair(platform, channel));
+    // Most lines are of the channel of the line before.
+    const first = lines.filter((line, index) => !isSameChannel(line, lines[index - 1]));
+    const names = first.map(({ platform, channel }) => pair(platform, channel));
     await resolve(session, this.#channels, CHANNELS, names, (index) => {
-      const { platform, channel } = lines[index]!;
+      const { platform, channel } = first[index]!;
       return [platform, channel];
     });
   }
@@ -84,12 +86,11 @@ export class IndexIds {
       templateHash(templates[index]!),
       templates[index]!,
     ]);
-    return lines.map(({ platform, channel }, index) => ({
-      channelId: this.channelId(platform, channel),
-      userId: userIds[index],
-      nameId: nameIds[index],
-      templateId: templateIds[index],
-    }));
+    let channelId = 0;
+    return lines.map((line, index) => {
+      if (!isSameChannel(line, lines[index - 1])) channelId = this.channelId(line.platform, line.channel);
+      return { channelId, userId: userIds[index], nameId: nameIds[index], templateId: templateIds[index] };
+    });
   }
 
   #userIds(session: Session, users: readonly Pick<Named, 'platform' | 'userKey'>[]) {
@@ -99,6 +100,10 @@ export class IndexIds {
       return [platform, userKey!];
     });
   }
+}
+
+function isSameChannel(line: Named, other: Named | undefined): boolean {
+  return line.channel === other?.channel && line.platform === other.platform;
 }
 
 function pair(platform: string, name: string): string {

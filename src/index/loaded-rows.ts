@@ -67,18 +67,23 @@ function timesOf(rows: readonly LoadedRow[]): [string, string] {
   return [formatTimestamp(rows[0]!.line.timeMs), formatTimestamp(rows.at(-1)!.line.timeMs)];
 }
 
-/** Rows that are not in the index; `database_conflict` where one is. */
-export async function copyRows(session: Session, rows: readonly LoadedRow[]): Promise<void> {
-  await session.copyIn(`messages (${COLUMNS})`, copyChunks(rows));
+/** Rows that are not in the index; `database_conflict` where one is. `onRow` is called for each, once, in their order. */
+export async function copyRows(
+  session: Session,
+  rows: readonly LoadedRow[],
+  onRow: (row: LoadedRow) => void,
+): Promise<void> {
+  await session.copyIn(`messages (${COLUMNS})`, copyChunks(rows, onRow));
 }
 
 const COLUMNS =
   'ts, key, channel_id, user_id, name_id, template_id, received_ms, type, flags, text, rest, reply_key, thread_key, ' +
   'command, command_status, command_error, media, deleted_at, deleted_by';
 
-function* copyChunks(rows: readonly LoadedRow[]): Generator<Buffer> {
+function* copyChunks(rows: readonly LoadedRow[], onRow: (row: LoadedRow) => void): Generator<Buffer> {
   let chunk = '';
   for (const row of rows) {
+    onRow(row);
     chunk += copyRow(row);
     if (chunk.length < CHUNK_CHARS) continue;
     yield Buffer.from(chunk);

@@ -117,6 +117,20 @@ describe.each(DATABASES)('the loader on %s', (kind) => {
     ]);
   });
 
+  it("takes a message that is there as another channel's for the same, and what comes with it", async () => {
+    const loader = loaderOn(database, NOW);
+    const line = lineOf({ id: 'both' });
+    await loader.load([segmentChunk('a', [line])]);
+    const renamed = lineOf({ id: 'both', channel: 'xqc_renamed' });
+    const { inserted } = await loader.load([
+      segmentChunk('b', [renamed, lineOf({ channel: 'xqc_renamed' })]),
+    ]);
+    expect(inserted).toBe(1);
+    const { messages } = await indexContents(database);
+    expect(messages.map((message) => message.line)).toContain(line);
+    expect(messages).toHaveLength(2);
+  });
+
   it('takes a chunk only where the ledger stands at its beginning', async () => {
     const loader = loaderOn(database, NOW);
     const first = segmentChunk('a', [lineOf(), lineOf()]);

@@ -10,6 +10,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { ChatlogError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { arrayText } from './array-text.ts';
 import type { Connection, Database, Session, SessionOptions } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
 import { describeUrl } from './database-place.ts';
@@ -178,7 +179,8 @@ function connectionOf(client: pg.PoolClient, signal?: AbortSignal): Connection &
     owner: client,
     query: (sql, parameters = []) =>
       explained(async () => {
-        const { rows, rowCount } = await client.query(sql, parameters as unknown[]);
+        const values = parameters.map((value) => (Array.isArray(value) ? arrayText(value) : value));
+        const { rows, rowCount } = await client.query(sql, values);
         return { rows, rowCount: rowCount ?? 0 };
       }),
     exec: (sql) => explained(async () => void (await client.query(sql))),

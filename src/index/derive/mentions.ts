@@ -28,12 +28,16 @@ export async function mentionsOf(session: Session, rows: readonly LoadedRow[]): 
   };
 }
 
+/** Tables of which there is nothing, as on most platforms, are not looked into for each message. */
 const MENTIONS = `
   WITH k AS MATERIALIZED (SELECT unnest($1::uuid[]) AS key)
   SELECT 'deletion' AS kind, d.* FROM (
     SELECT DISTINCT ON (k.key) k.key, a.ts, a.key AS by FROM k JOIN mod_actions a ON a.target_key = k.key
+    WHERE EXISTS (SELECT 1 FROM mod_actions WHERE target_key IS NOT NULL)
     ORDER BY k.key, a.ts, a.key) d
   UNION ALL
   SELECT DISTINCT 'edit', k.key, NULL::timestamptz, NULL::uuid FROM k JOIN message_edits e ON e.message_key = k.key
+  WHERE EXISTS (SELECT 1 FROM message_edits)
   UNION ALL
-  SELECT DISTINCT 'status', k.key, NULL::timestamptz, NULL::uuid FROM k JOIN message_status s ON s.message_key = k.key`;
+  SELECT DISTINCT 'status', k.key, NULL::timestamptz, NULL::uuid FROM k JOIN message_status s ON s.message_key = k.key
+  WHERE EXISTS (SELECT 1 FROM message_status)`;

@@ -21,13 +21,44 @@ interface UserRuns {
   joinsOrParts: boolean;
 }
 
-/** Rows that are new, in order of time. */
-export async function addToSessions(
+/** Collects what rows say of sessions, one by one in order of time, so that it can be done while the database is busy. */
+export class SessionRuns {
+  readonly #users = new Map<string, UserRuns>();
+  readonly #idleMs: number;
+
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs;
+  }
+
+  add({ channelId, userId, line: { type, timeMs } }: LoadedRow): void {
+    if (userId === undefined || !showsPresence(type)) return;
+    const name = `${channelId} ${userId}`;
+    let user = this.#users.get(name);
+    if (!user) {
+      user = { channelId, userId, runs: [], joinsOrParts: false };
+      this.#users.set(name, user);
+    }
+    user.joinsOrParts ||= type === 'join' || type === 'part';
+    let run = user.runs.at(-1);
+    if (!run || timeMs > run.toMs + this.#idleMs) {
+      run = { fromMs: timeMs, toMs: timeMs, messages: 0 };
+      user.runs.push(run);
+    }
+    run.toMs = timeMs;
+    if (type === 'message') run.messages++;
+  }
+
+  /** After the rows were inserted. */
+  async save(session: Session): Promise<void> {
+    await addRuns(session, this.#users, this.#idleMs);
+  }
+}
+
+async function addRuns(
   session: Session,
-  rows: readonly LoadedRow[],
+  users: ReadonlyMap<string, UserRuns>,
   idleMs: number,
 ): Promise<void> {
-  const users = runsOf(rows, idleMs);
   const latest = await latestSessions(session, [...users.values()]);
   const stale: UserRuns[] = [];
   const added: (Run & { channelId: number; userId: number })[] = [];
@@ -59,29 +90,6 @@ export async function addToSessions(
       added.map(({ messages }) => messages),
     ],
   );
-}
-
-function runsOf(rows: readonly LoadedRow[], idleMs: number): Map<string, UserRuns> {
-  const users = new Map<string, UserRuns>();
-  for (const { channelId, userId, line } of rows) {
-    const { type, timeMs } = line;
-    if (userId === undefined || !showsPresence(type)) continue;
-    const name = `${channelId} ${userId}`;
-    let user = users.get(name);
-    if (!user) {
-      user = { channelId, userId, runs: [], joinsOrParts: false };
-      users.set(name, user);
-    }
-    user.joinsOrParts ||= type === 'join' || type === 'part';
-    let run = user.runs.at(-1);
-    if (!run || timeMs > run.toMs + idleMs) {
-      run = { fromMs: timeMs, toMs: timeMs, messages: 0 };
-      user.runs.push(run);
-    }
-    run.toMs = timeMs;
-    if (type === 'message') run.messages++;
-  }
-  return users;
 }
 
 interface LatestSession {

@@ -24,22 +24,28 @@ interface UserDay {
   lastMs: number;
 }
 
-export async function countRows(session: Session, rows: readonly LoadedRow[]): Promise<void> {
-  const hours = new Map<string, Counts>();
-  const days = new Map<string, Counts>();
-  const userDays = new Map<string, UserDay>();
-  for (const row of rows) {
+/** Counts rows one by one, so that it can be done while the database is busy with them. */
+export class RowCounts {
+  readonly #hours = new Map<string, Counts>();
+  readonly #days = new Map<string, Counts>();
+  readonly #userDays = new Map<string, UserDay>();
+
+  add(row: LoadedRow): void {
     const { channelId, line } = row;
     const chars = codePoints(line.event.message);
     const dayMs = startOfDay(line.timeMs);
-    count(hours, `${channelId} ${Math.floor(line.timeMs / HOUR_MS) * HOUR_MS}`, row, chars);
-    count(days, `${channelId} ${dayMs}`, row, chars);
-    if (line.type === 'message') countUser(userDays, row, dayMs, chars);
+    count(this.#hours, `${channelId} ${Math.floor(line.timeMs / HOUR_MS) * HOUR_MS}`, row, chars);
+    count(this.#days, `${channelId} ${dayMs}`, row, chars);
+    if (line.type === 'message') countUser(this.#userDays, row, dayMs, chars);
   }
-  await addHours(session, hours);
-  // Before the days of users, which say who was there already.
-  await addDays(session, days, [...userDays.values()]);
-  await addUserDays(session, [...userDays.values()]);
+
+  async save(session: Session): Promise<void> {
+    const userDays = [...this.#userDays.values()];
+    await addHours(session, this.#hours);
+    // Before the days of users, which say who was there already.
+    await addDays(session, this.#days, userDays);
+    await addUserDays(session, userDays);
+  }
 }
 
 function count(into: Map<string, Counts>, name: string, { line }: LoadedRow, chars: number): void {
