@@ -70,6 +70,12 @@ export function segmentFile(name: SegmentName, compression: Compression): string
   return `${platform}_${name.channel}_${day}_${minute}${name.suffix}.jsonl${EXTENSIONS[compression]}`;
 }
 
+/** Of a segment or an object, by its name or key; also where a number was added to make the name another. */
+export function compressionOf(file: string): Compression {
+  if (/\.zst(\.\d+)?$/.test(file)) return 'zstd';
+  return /\.gz(\.\d+)?$/.test(file) ? 'gzip' : 'none';
+}
+
 /** The file's name without the compression's extension: the same wherever the segment lies, local or stored. */
 export function uncompressedName(file: string): string {
   return file.replace(/\.(gz|zst)$/, '');

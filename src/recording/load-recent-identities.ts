@@ -9,14 +9,14 @@
  */
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { EventChannel } from '../channel/event-channel.ts';
 import { type ChatEvent, eventIdentity } from '../event.ts';
+import { decompress } from '../lib/decompress.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { splitLines } from '../lib/split-lines.ts';
 import { systemErrorCode } from '../lib/system-error.ts';
-import { channelPath, parseSegmentFile, type SegmentName } from '../segment-name.ts';
+import { type Compression, channelPath, parseSegmentFile, type SegmentName } from '../segment-name.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 import { type CoverageLog, OVERLAP_MS } from './coverage-log.ts';
 import { windowOf } from './segment-window.ts';
@@ -103,7 +103,7 @@ class IdentityReader {
       const cutoffMs = this.#cutoffOf(name);
       if (windowOf(name.startMs, rotateMinutes).endMs < cutoffMs) continue;
       try {
-        await this.#readFile(spool.path(directory, file), name.compression !== 'none', cutoffMs);
+        await this.#readFile(spool.path(directory, file), name.compression, cutoffMs);
         done.add(file);
       } catch (error) {
         if (systemErrorCode(error) === 'ENOENT') hasMoved = true;
@@ -119,17 +119,17 @@ class IdentityReader {
     return hasMoved;
   }
 
-  async #readFile(path: string, isCompressed: boolean, cutoffMs: number): Promise<void> {
+  async #readFile(path: string, compression: Compression, cutoffMs: number): Promise<void> {
     const stats = await lstat(path);
     // Opening a pipe would wait for whoever writes to it.
     if (!stats.isFile()) return;
-    if (!isCompressed) {
+    if (compression === 'none') {
       this.lines += await readTail(path, cutoffMs, this.#options);
       return;
     }
     this.#compressedBytes += stats.size;
     if (this.#compressedBytes <= COMPRESSED_BYTES_MAX) {
-      this.lines += await readCompressed(path, cutoffMs, this.#options);
+      this.lines += await readCompressed(path, compression, cutoffMs, this.#options);
     }
   }
 }
@@ -170,12 +170,15 @@ async function readTail(path: string, cutoffMs: number, options: LoadRecentOptio
   }
 }
 
-async function readCompressed(path: string, cutoffMs: number, options: LoadRecentOptions): Promise<number> {
-  const decompress = path.endsWith('.gz') ? createGunzip() : createZstdDecompress();
-  const source = createReadStream(path);
-  source.on('error', (error) => decompress.destroy(error));
+async function readCompressed(
+  path: string,
+  compression: Compression,
+  cutoffMs: number,
+  options: LoadRecentOptions,
+): Promise<number> {
+  const bytes = decompress(createReadStream(path), compression);
   let lines = 0;
-  for await (const line of splitLines(source.pipe(decompress), LINE_BYTES_MAX)) {
+  for await (const line of splitLines(bytes, LINE_BYTES_MAX)) {
     if (noteLine(line.toString('utf8'), cutoffMs, options) !== undefined) lines++;
   }
   return lines;

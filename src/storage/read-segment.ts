@@ -1,9 +1,9 @@
 /** Segments in storage, read by whoever answers from them: the index, queries beyond its retention, privacy. */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress, isDecompressionError } from '../lib/decompress.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import {
+  compressionOf,
   encodeName,
   objectKey,
   parseSegmentFile,
@@ -74,38 +74,14 @@ export async function* readSegment(
   const corrupt = (reason: string, cause?: unknown) =>
     new ChatlogError('object_corrupt', `${key}: ${reason}`, { cause });
   const hash = linesSha256 === undefined ? undefined : createHash('sha256');
-  const source = store.get(key, signal);
-  const decompressor = key.endsWith('.zst')
-    ? createZstdDecompress()
-    : key.endsWith('.gz')
-      ? createGunzip()
-      : undefined;
-  if (!decompressor) {
-    for await (const chunk of source) {
+  try {
+    for await (const chunk of decompress(store.get(key, signal), compressionOf(key))) {
       hash?.update(chunk);
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      yield chunk;
     }
-  } else {
-    const raw = Readable.from(source, { objectMode: false });
-    let readError: unknown;
-    raw.once('error', (error) => {
-      readError = error;
-      decompressor.destroy(error);
-    });
-    raw.pipe(decompressor);
-    try {
-      for await (const chunk of decompressor as AsyncIterable<Buffer>) {
-        hash?.update(chunk);
-        yield chunk;
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (readError !== undefined) throw readError;
-      throw corrupt(errorText(error), error);
-    } finally {
-      raw.destroy();
-      decompressor.destroy();
-    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isDecompressionError(error) ? corrupt(errorText(error), error) : error;
   }
   if (hash && hash.digest('hex') !== linesSha256) throw corrupt('its lines are not those that were recorded');
 }

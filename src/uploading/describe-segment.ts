@@ -1,11 +1,10 @@
 /** Reads a segment file (plain, gzip or zstd) once, streaming, and says what is in it. Memory is flat. */
 import { createHash } from 'node:crypto';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress, isDecompressionError } from '../lib/decompress.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
 import type { Compression } from '../segment-name.ts';
 import type { SegmentDescription } from '../storage/object-store.ts';
-import { fileChunks, pump } from './file-chunks.ts';
+import { fileChunks } from './file-chunks.ts';
 import { LinesTally } from './lines-tally.ts';
 
 /** What the file itself does not tell. */
@@ -33,21 +32,14 @@ export async function describeSegment(
       yield chunk;
     }
   };
-  if (compression === 'none') {
-    for await (const chunk of source()) tally.update(chunk);
-  } else {
-    const decompressor = compression === 'gzip' ? createGunzip() : createZstdDecompress();
-    await pump(source(), decompressor, (bytes) => tally.update(bytes)).catch((error: unknown) => {
-      signal.throwIfAborted();
-      throw isDecompressionError(error) ? corrupt(path, error) : error;
-    });
-    if (objectBytes === 0) throw corrupt(path, new Error('the file is empty'));
+  try {
+    for await (const bytes of decompress(source(), compression)) tally.update(bytes);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isDecompressionError(error) ? corrupt(path, error) : error;
   }
+  if (compression !== 'none' && objectBytes === 0) throw corrupt(path, new Error('the file is empty'));
   return { ...tally.finish(), objectSha256: hash.digest('hex'), objectBytes, ...origin };
-}
-
-function isDecompressionError(error: unknown): boolean {
-  return /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB|ERR_BUFFER)/.test(systemErrorCode(error) ?? '');
 }
 
 function corrupt(path: string, cause: unknown): ChatlogError {

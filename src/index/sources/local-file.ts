@@ -1,7 +1,7 @@
 /** Bytes of local segments. A file that moves on or goes away at any moment is no error: it is found again, or is done with. */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress } from '../../lib/decompress.ts';
 import { systemErrorCode } from '../../lib/system-error.ts';
 import type { Spool } from '../../spool.ts';
 import type { LocalFile } from './local-listing.ts';
@@ -61,19 +61,7 @@ export async function* fileBytes(
 ): AsyncGenerator<Buffer> {
   const handle = await open(spool.path(directory, file), 'r');
   const stream = handle.createReadStream({ highWaterMark: CHUNK_BYTES, start, signal });
-  const { compression } = name;
-  if (compression === 'none') {
-    yield* stream as AsyncIterable<Buffer>;
-    return;
-  }
-  const decompressor = compression === 'gzip' ? createGunzip(OUTPUT) : createZstdDecompress(OUTPUT);
-  stream.once('error', (error) => decompressor.destroy(error));
-  try {
-    yield* stream.pipe(decompressor) as AsyncIterable<Buffer>;
-  } finally {
-    stream.destroy();
-    decompressor.destroy();
-  }
+  yield* decompress(stream, name.compression, OUTPUT);
 }
 
 /**

@@ -6,11 +6,11 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
+import { decompress, isDecompressionError } from '../../lib/decompress.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import { systemErrorCode } from '../../lib/system-error.ts';
-import { type Compression, encodeName, objectKey, parseSegmentFile } from '../../segment-name.ts';
+import { compressionOf, encodeName, objectKey, parseSegmentFile } from '../../segment-name.ts';
 import { type Spool, type SpoolDirectory, syncDirectory } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LineJudge } from './line-judge.ts';
@@ -188,31 +188,12 @@ async function filesIn(spool: Spool, directory: SpoolDirectory, judge: LineJudge
   });
 }
 
-function compressionOf(file: string): Compression {
-  if (/\.zst(\.\d+)?$/.test(file)) return 'zstd';
-  return /\.gz(\.\d+)?$/.test(file) ? 'gzip' : 'none';
-}
-
 /** A segment's lines, uncompressed. */
-export async function* fileLines(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const compression = compressionOf(path);
-  const stream = createReadStream(path, { signal });
-  if (compression === 'none') {
-    yield* stream as AsyncIterable<Buffer>;
-    return;
-  }
-  const decompressor = compression === 'gzip' ? createGunzip() : createZstdDecompress();
-  stream.once('error', (error) => decompressor.destroy(error));
-  try {
-    yield* stream.pipe(decompressor) as AsyncIterable<Buffer>;
-  } finally {
-    stream.destroy();
-    decompressor.destroy();
-  }
+export function fileLines(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  return decompress(createReadStream(path, { signal }), compressionOf(path));
 }
 
 /** Gone meanwhile, or damaged: the uploader puts that into quarantine, and nobody can read it. */
 function ifUnreadable(error: unknown): undefined {
-  const code = systemErrorCode(error) ?? '';
-  if (code !== 'ENOENT' && !/^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB|ERR_BUFFER)/.test(code)) throw error;
+  if (systemErrorCode(error) !== 'ENOENT' && !isDecompressionError(error)) throw error;
 }

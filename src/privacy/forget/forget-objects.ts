@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { ChatlogError } from '../../lib/errors.ts';
-import type { Compression } from '../../segment-name.ts';
+import { type Compression, compressionOf } from '../../segment-name.ts';
 import { objectDigest } from '../../storage/compare-object.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments, readSegment, type StoredSegment } from '../../storage/read-segment.ts';
@@ -126,8 +126,4 @@ function unreadable(key: string, error: unknown): ObjectReport {
 
 function isCorrupt(error: unknown): boolean {
   return error instanceof ChatlogError && ['object_corrupt', 'segment_corrupt'].includes(error.code);
-}
-
-function compressionOf(key: string): Compression {
-  return key.endsWith('.zst') ? 'zstd' : key.endsWith('.gz') ? 'gzip' : 'none';
 }
