@@ -67,6 +67,8 @@ export function wholeMonths({ sinceMs, untilMs }: TimeRange): TimeRange {
   };
 }
 
+const NARROW_MS = 6 * 3_600_000;
+
 /** A column that stands before the time in an index, and what it is to equal. */
 export type Prefix = readonly [column: string, value: Condition];
 
@@ -74,6 +76,8 @@ export type Prefix = readonly [column: string, value: Condition];
  * As {@link within}, of rows with this value, read along the index of the column and the time, in its order
  * ({@link orderAlong}). Said as a comparison of rows: of an equality the planner would take the order for granted, and then
  * rather read the index of times alone until enough rows came by, which for what has been silent lately is all of them.
+ * Of few hours these are few, while PostgreSQL (before 18) ends a scan by the first column of such a comparison only, and
+ * would read on through the whole month where the hours do not fill a page: there it is an equality.
  */
 export function along(
   [column, value]: Prefix,
@@ -83,6 +87,8 @@ export function along(
   alias: string,
 ): Condition[] {
   const { sinceMs, untilMs } = behindIn(range, after, order);
+  if (sinceMs !== undefined && untilMs !== undefined && untilMs - sinceMs <= NARROW_MS)
+    return [sql`${sql.ref(`${alias}.${column}`)} = ${value}`, ...within(range, after, order, alias)];
   const place = sql`(${sql.ref(`${alias}.${column}`)}, ${sql.ref(`${alias}.ts`)})`;
   const lower = sinceMs === undefined ? sql`'-infinity'::timestamptz` : time(sinceMs);
   const upper = untilMs === undefined ? sql`'infinity'::timestamptz` : time(untilMs);
