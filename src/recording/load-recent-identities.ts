@@ -15,7 +15,7 @@ import { decompress } from '../lib/decompress.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { splitLines } from '../lib/split-lines.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { isMissing } from '../lib/system-error.ts';
 import { type Compression, channelPath, parseSegmentFile, type SegmentName } from '../segment-name.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 import { type CoverageLog, OVERLAP_MS } from './coverage-log.ts';
@@ -106,7 +106,7 @@ class IdentityReader {
         await this.#readFile(spool.path(directory, file), name.compression, cutoffMs);
         done.add(file);
       } catch (error) {
-        if (systemErrorCode(error) === 'ENOENT') hasMoved = true;
+        if (isMissing(error)) hasMoved = true;
         else {
           done.add(file);
           log.warn(

@@ -14,7 +14,7 @@ import { link, open, opendir, readdir, readFile, rename, stat, unlink } from 'no
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import { makeDirectory } from '../lib/make-directory.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { ifMissing, systemErrorCode } from '../lib/system-error.ts';
 import { syncDirectory } from '../spool.ts';
 import { compareObject, objectDigest } from './compare-object.ts';
 import type {
@@ -114,9 +114,9 @@ class DirectoryObjectStore implements ObjectStore {
     const descriptionPath = this.#descriptionPath(key);
     await this.#explained(`remove ${key}`, signal, async () => {
       for (const file of [path, descriptionPath]) {
-        const parent = await stat(dirname(file)).catch(undefinedIfMissing);
+        const parent = await stat(dirname(file)).catch(ifMissing);
         if (!parent) continue;
-        await unlink(file).catch(undefinedIfMissing);
+        await unlink(file).catch(ifMissing);
         await syncDirectory(dirname(file));
       }
     });
@@ -125,9 +125,9 @@ class DirectoryObjectStore implements ObjectStore {
   async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
     const path = this.#objectPath(key);
     return this.#explained(`head ${key}`, signal, async () => {
-      const stats = await stat(path).catch(undefinedIfMissing);
+      const stats = await stat(path).catch(ifMissing);
       if (!stats?.isFile()) return undefined;
-      const text = await readFile(this.#descriptionPath(key), 'utf8').catch(undefinedIfMissing);
+      const text = await readFile(this.#descriptionPath(key), 'utf8').catch(ifMissing);
       const { description, next } = parseDescriptions(text);
       // Only while the object is replaced, or where that was broken off: its bytes tell which of the two they are.
       const isNext =
@@ -172,9 +172,9 @@ class DirectoryObjectStore implements ObjectStore {
     for await (const entry of await opendir(directory)) {
       signal.throwIfAborted();
       const path = join(directory, entry.name);
-      const stats = await stat(path).catch(undefinedIfMissing);
+      const stats = await stat(path).catch(ifMissing);
       if (!stats?.isFile() || Date.now() - stats.mtimeMs < LEFTOVER_AGE_MS) continue;
-      await unlink(path).catch(undefinedIfMissing);
+      await unlink(path).catch(ifMissing);
       swept++;
     }
     return swept;
@@ -201,7 +201,7 @@ class DirectoryObjectStore implements ObjectStore {
         renameWhereLinksAreUnknown(error, temporary, path),
       );
     } finally {
-      await unlink(temporary).catch(undefinedIfMissing);
+      await unlink(temporary).catch(ifMissing);
     }
   }
 
@@ -218,13 +218,13 @@ class DirectoryObjectStore implements ObjectStore {
       await this.#writeDescription(key, before, body.description);
       await rename(temporary, this.#objectPath(key));
     } finally {
-      await unlink(temporary).catch(undefinedIfMissing);
+      await unlink(temporary).catch(ifMissing);
     }
   }
 
   /** Another process created the key in between: our description must not stay beside its object. */
   async #lostRace(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
-    await unlink(this.#descriptionPath(key)).catch(undefinedIfMissing);
+    await unlink(this.#descriptionPath(key)).catch(ifMissing);
     const now = await compareObject(this, key, body.description, signal);
     return now === 'same' ? 'created' : 'conflict';
   }
@@ -251,7 +251,7 @@ class DirectoryObjectStore implements ObjectStore {
   ): AsyncGenerator<{ key: string; bytes: number }> {
     signal.throwIfAborted();
     const path = join(this.#root, directory);
-    const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfMissing)) ?? [];
+    const entries = (await readdir(path, { withFileTypes: true }).catch(ifMissing)) ?? [];
     const names = entries
       .filter((entry) => entry.isDirectory() || entry.isFile())
       .map((entry) => directory + entry.name + (entry.isDirectory() ? '/' : ''))
@@ -261,7 +261,7 @@ class DirectoryObjectStore implements ObjectStore {
       if (key.endsWith('/')) {
         if (key.startsWith(prefix) || prefix.startsWith(key)) yield* this.#listDirectory(key, prefix, signal);
       } else if (key.startsWith(prefix)) {
-        const stats = await stat(join(this.#root, key)).catch(undefinedIfMissing);
+        const stats = await stat(join(this.#root, key)).catch(ifMissing);
         if (stats) yield { key, bytes: stats.size };
       }
     }
@@ -327,7 +327,7 @@ const EXPLANATIONS: Record<string, { code: string; hint?: string }> = {
 /** File systems without hard links (FAT, some network mounts) get the next best: look, then rename. */
 async function renameWhereLinksAreUnknown(error: unknown, from: string, to: string): Promise<void> {
   if (!CANNOT_LINK.has(systemErrorCode(error) ?? '')) throw error;
-  if (await stat(to).catch(undefinedIfMissing)) {
+  if (await stat(to).catch(ifMissing)) {
     throw Object.assign(new Error(`${to} exists`), { code: 'EEXIST' });
   }
   await rename(from, to);
@@ -409,11 +409,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function texts(value: unknown): Record<string, string> | undefined {
   if (!isRecord(value)) return undefined;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, String(entry)]));
-}
-
-function undefinedIfMissing(error: unknown): undefined {
-  if (systemErrorCode(error) === 'ENOENT') return undefined;
-  throw error;
 }
 
 function badKey(key: string): ChatlogError {

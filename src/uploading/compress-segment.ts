@@ -11,7 +11,7 @@ import { open, rename, stat, unlink } from 'node:fs/promises';
 import type { Transform } from 'node:stream';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
 import { ChatlogError } from '../lib/errors.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { ifMissing, isMissing } from '../lib/system-error.ts';
 import { parseSegmentFile, type SegmentName, segmentFile } from '../segment-name.ts';
 import { type Spool, syncDirectory } from '../spool.ts';
 import type { SegmentDescription } from '../storage/object-store.ts';
@@ -176,25 +176,17 @@ async function resolveEarlier(
 }
 
 async function removePlain(spool: Spool, file: string): Promise<void> {
-  await unlink(spool.path('sealed', file)).catch((error: unknown) => {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  });
+  await unlink(spool.path('sealed', file)).catch(ifMissing);
   await syncDirectory(spool.path('sealed'));
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (systemErrorCode(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  return (await stat(path).catch(ifMissing)) !== undefined;
 }
 
 function missing(what: string): (error: unknown) => never {
   return (error) => {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    if (!isMissing(error)) throw error;
     throw new ChatlogError('segment_missing', `${what} is gone`, { cause: error });
   };
 }

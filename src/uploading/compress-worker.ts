@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.ts';
 import { abortable } from '../lib/abortable.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { isMissing, systemErrorCode } from '../lib/system-error.ts';
 import type { Spool } from '../spool.ts';
 import { compressSegment } from './compress-segment.ts';
 import type { SegmentOrigin } from './describe-segment.ts';
@@ -89,7 +89,7 @@ export class CompressWorker {
     const { spool, config, monotonic, freeBytes } = this.#options;
     const { compression } = config;
     const { size, mode } = await stat(spool.path('sealed', file)).catch((error: unknown) => {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      if (!isMissing(error)) throw error;
       throw new ChatlogError('segment_missing', `${file} is gone`, { cause: error });
     });
     // What a crash left in two copies is settled by the compression, even where nothing else would be compressed.

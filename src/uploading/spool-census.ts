@@ -1,7 +1,7 @@
 /** Counts what lies in the spool: the figures of the status come from the disk, not from counters that can lie. */
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { ifMissing } from '../lib/system-error.ts';
 import type { Spool, SpoolDirectory } from '../spool.ts';
 
 export interface SpoolCensus {
@@ -26,10 +26,7 @@ const STATS_AT_ONCE = 32;
 export async function takeCensus(spool: Spool, signal: AbortSignal): Promise<SpoolCensus> {
   const census = { ...EMPTY_CENSUS };
   const count = async (path: string): Promise<void> => {
-    const stats = await lstat(path).catch((error: unknown) => {
-      if (systemErrorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    });
+    const stats = await lstat(path).catch(ifMissing);
     if (!stats?.isFile()) return;
     census.sealedFiles++;
     census.sealedBytes += stats.size;

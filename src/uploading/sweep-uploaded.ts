@@ -1,6 +1,6 @@
 /** Deletes verified segments from uploaded/ once they are no longer wanted locally. */
 import { opendir, stat, statfs, unlink } from 'node:fs/promises';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { ifMissing } from '../lib/system-error.ts';
 import { parseSegmentFile } from '../segment-name.ts';
 import { type Spool, syncDirectory } from '../spool.ts';
 
@@ -33,7 +33,7 @@ export async function sweepUploaded(rules: SweepRules, signal: AbortSignal): Pro
     if (!entry.isFile() || !parseSegmentFile(entry.name)) continue;
     try {
       if (!diskIsFull && !(await isDispensable(rules, entry.name))) continue;
-      await unlinkIfThere(spool.path('uploaded', entry.name));
+      await unlink(spool.path('uploaded', entry.name)).catch(ifMissing);
       deleted++;
     } catch (error) {
       failure ??= error;
@@ -54,7 +54,7 @@ export async function deleteUploaded(rules: SweepRules, file: string): Promise<b
   const { spool, keepLocalMs, minFreeBytes, mayDelete, freeBytes } = rules;
   const isDispensable = keepLocalMs === 0 && mayDelete(file);
   if (!isDispensable && (await freeBytes()) >= minFreeBytes) return false;
-  await unlinkIfThere(spool.path('uploaded', file));
+  await unlink(spool.path('uploaded', file)).catch(ifMissing);
   return true;
 }
 
@@ -70,18 +70,7 @@ async function isDispensable(
 ): Promise<boolean> {
   if (!mayDelete(file)) return false;
   if (keepLocalMs === 0) return true;
-  try {
-    // The rename into uploaded/ set the change time.
-    const { ctimeMs } = await stat(spool.path('uploaded', file));
-    return now() - ctimeMs >= keepLocalMs;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-async function unlinkIfThere(path: string): Promise<void> {
-  await unlink(path).catch((error: unknown) => {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  });
+  // The rename into uploaded/ set the change time.
+  const stats = await stat(spool.path('uploaded', file)).catch(ifMissing);
+  return stats !== undefined && now() - stats.ctimeMs >= keepLocalMs;
 }

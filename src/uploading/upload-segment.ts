@@ -7,7 +7,7 @@
  */
 import { chmod, open, rename, stat } from 'node:fs/promises';
 import { ChatlogError } from '../lib/errors.ts';
-import { systemErrorCode } from '../lib/system-error.ts';
+import { isMissing } from '../lib/system-error.ts';
 import { objectKey, parseSegmentFile, segmentFile } from '../segment-name.ts';
 import { type Spool, syncDirectory } from '../spool.ts';
 import { compareObject } from '../storage/compare-object.ts';
@@ -69,7 +69,7 @@ export async function uploadSegment(
     await syncDirectory(spool.path('sealed'));
     return { file: stored, key, bytes: description.objectBytes, lines: description.lines };
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    if (!isMissing(error)) throw error;
     if (await isThere(spool.path('sealed', current))) throw error;
     throw new ChatlogError('segment_missing', `${current} is gone`, { cause: error });
   }

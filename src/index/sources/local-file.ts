@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { decompress } from '../../lib/decompress.ts';
-import { systemErrorCode } from '../../lib/system-error.ts';
+import { ifMissing } from '../../lib/system-error.ts';
 import type { Spool } from '../../spool.ts';
 import type { LocalFile } from './local-listing.ts';
 
@@ -26,7 +26,7 @@ export async function fileState(
     const { ino, birthtimeMs, size } = await stat(spool.path(directory, file));
     return { identity: `${ino} ${birthtimeMs}`, size };
   } catch (error) {
-    return ifGone(error);
+    return ifMissing(error);
   }
 }
 
@@ -41,7 +41,7 @@ export async function readAt(
   try {
     handle = await open(spool.path(directory, file), 'r');
   } catch (error) {
-    return ifGone(error);
+    return ifMissing(error);
   }
   try {
     const buffer = Buffer.allocUnsafe(bytesMax);
@@ -82,12 +82,4 @@ export async function headOf(
   if (end < 0 && head.length < HEAD_BYTES) return undefined;
   const line = end < 0 ? head : head.subarray(0, end);
   return createHash('sha256').update(line).digest('hex').slice(0, 16);
-}
-
-export function isGone(error: unknown): boolean {
-  return systemErrorCode(error) === 'ENOENT';
-}
-
-function ifGone(error: unknown): undefined {
-  if (!isGone(error)) throw error;
 }

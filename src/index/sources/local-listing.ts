@@ -3,7 +3,7 @@
  * so that none is missed between two looks; one that is seen twice counts where it was seen last.
  */
 import { opendir, stat } from 'node:fs/promises';
-import { systemErrorCode } from '../../lib/system-error.ts';
+import { ifMissing } from '../../lib/system-error.ts';
 import { parseSegmentFile, type SegmentName, uncompressedName } from '../../segment-name.ts';
 import type { Spool } from '../../spool.ts';
 
@@ -68,8 +68,4 @@ export class LocalListing {
     this.#listings.set(directory, { files, mtimeMs: stats.mtimeMs, listedMs });
     return files;
   }
-}
-
-function ifMissing(error: unknown): undefined {
-  if (systemErrorCode(error) !== 'ENOENT') throw error;
 }

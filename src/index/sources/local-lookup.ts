@@ -1,8 +1,10 @@
 /** Finds out where the ledger stands with local segments that this process has not looked at yet. */
+
+import { isMissing } from '../../lib/system-error.ts';
 import type { Spool } from '../../spool.ts';
 import type { Database } from '../database/database.ts';
 import { readLedger } from './ledger.ts';
-import { headOf, isGone } from './local-file.ts';
+import { headOf } from './local-file.ts';
 import type { LocalFile } from './local-listing.ts';
 import type { SegmentCursor } from './segment-cursor.ts';
 import { type Standing, UNREAD } from './segment-pieces.ts';
@@ -41,7 +43,7 @@ export async function lookUp(
       if (head !== undefined) named.push({ base, file, head });
     } catch (error) {
       signal.throwIfAborted();
-      if (!isGone(error)) onUnreadable(base, file, error);
+      if (!isMissing(error)) onUnreadable(base, file, error);
     }
   }
   const names = named.flatMap(({ base, head }) =>

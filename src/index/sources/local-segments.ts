@@ -7,12 +7,13 @@
  */
 import { errorText } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { isMissing } from '../../lib/system-error.ts';
 import type { SegmentName } from '../../segment-name.ts';
 import type { Spool } from '../../spool.ts';
 import type { Database } from '../database/database.ts';
 import type { LoadOutcome, SegmentChunk } from '../loader.ts';
 import { type BatchPiece, ChunkBatch } from './chunk-batch.ts';
-import { fileBytes, fileState, isGone, readAt } from './local-file.ts';
+import { fileBytes, fileState, readAt } from './local-file.ts';
 import { type LocalFile, LocalListing } from './local-listing.ts';
 import { lookUp, type NamedFile, type Tracked } from './local-lookup.ts';
 import { localSource } from './local-source.ts';
@@ -176,7 +177,7 @@ export class LocalSegments {
       const cursor = await SegmentCursor.past(read);
       return isSame(cursor, standing) ? cursor : SegmentCursor.start();
     } catch (error) {
-      if (isGone(error)) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }
@@ -217,7 +218,7 @@ export class LocalSegments {
         : segmentPieces(() => fileBytes(spool, file, signal), standing, limits);
     } catch (error) {
       signal.throwIfAborted();
-      if (!isGone(error)) this.#refuse(base, file, error);
+      if (!isMissing(error)) this.#refuse(base, file, error);
     }
   }
 

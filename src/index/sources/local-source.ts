@@ -1,7 +1,7 @@
 /** By which name the ledger knows the segments of one data directory, on whichever machine it is. */
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { systemErrorCode } from '../../lib/system-error.ts';
+import { ifMissing, systemErrorCode } from '../../lib/system-error.ts';
 import type { Spool } from '../../spool.ts';
 
 const FILE = 'index-source';
@@ -27,11 +27,6 @@ export async function localSource(spool: Spool): Promise<string> {
 }
 
 async function read(path: string): Promise<string | undefined> {
-  try {
-    const text = (await readFile(path, 'utf8')).trim();
-    return /^[0-9a-f]{16}$/.test(text) ? text : undefined;
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = (await readFile(path, 'utf8').catch(ifMissing))?.trim() ?? '';
+  return /^[0-9a-f]{16}$/.test(text) ? text : undefined;
 }

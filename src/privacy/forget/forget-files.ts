@@ -9,7 +9,7 @@ import { chmod, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { decompress, isDecompressionError } from '../../lib/decompress.ts';
 import { ChatlogError } from '../../lib/errors.ts';
-import { systemErrorCode } from '../../lib/system-error.ts';
+import { isMissing } from '../../lib/system-error.ts';
 import { compressionOf, encodeName, objectKey, parseSegmentFile } from '../../segment-name.ts';
 import { type Spool, type SpoolDirectory, syncDirectory } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -195,5 +195,5 @@ export function fileLines(path: string, signal: AbortSignal): AsyncGenerator<Buf
 
 /** Gone meanwhile, or damaged: the uploader puts that into quarantine, and nobody can read it. */
 function ifUnreadable(error: unknown): undefined {
-  if (systemErrorCode(error) !== 'ENOENT' && !isDecompressionError(error)) throw error;
+  if (!isMissing(error) && !isDecompressionError(error)) throw error;
 }
