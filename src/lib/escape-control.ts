@@ -9,9 +9,21 @@ const UNSEEN_BUT_LINES = new RegExp(
   'gu',
 );
 
-/** The text with everything unseen as `\uXXXX`, safe to print. `keepLines` leaves tabs and line feeds alone. */
-export function escapeControl(text: string, options: { keepLines?: boolean } = {}): string {
-  return text.replace(options.keepLines ? UNSEEN_BUT_LINES : UNSEEN, escapeOne);
+/** Joiners, variation marks and the like, which belong to emoji and to many scripts. */
+const JOINERS = /[\u00ad\u200b-\u200d\u2060-\u2064]/;
+
+/**
+ * The text with everything unseen as `\uXXXX`, safe to print. `keepLines` leaves tabs and line feeds alone, `keepJoiners`
+ * what emoji and scripts are joined with: for texts that are read, not for names that must not be mistaken.
+ */
+export function escapeControl(
+  text: string,
+  options: { keepLines?: boolean; keepJoiners?: boolean } = {},
+): string {
+  const { keepLines, keepJoiners } = options;
+  return text.replace(keepLines ? UNSEEN_BUT_LINES : UNSEEN, (character) =>
+    keepJoiners && JOINERS.test(character) ? character : escapeOne(character),
+  );
 }
 
 function escapeOne(character: string): string {

@@ -1,6 +1,6 @@
 /** Lines of an export, in each of its formats. */
+import { CSV_HEAD, csvLine } from '../../archive/formats/csv.ts';
 import type { LogLine } from '../../archive-query/read-log.ts';
-import { originalLine } from '../../connectors/original-line.ts';
 import { type ChatEvent, eventType } from '../../event.ts';
 import { peerTextLine, peerType } from '../peers/peer-message.ts';
 
@@ -15,32 +15,9 @@ export const EXPORT_CONTENT_TYPES: Record<ExportFormat, string> = {
 
 export const EXPORT_EXTENSIONS: Record<ExportFormat, string> = { jsonl: 'jsonl', csv: 'csv', text: 'txt' };
 
-const COLUMNS: [name: string, value: (event: ChatEvent) => unknown][] = [
-  ['timestamp', (event) => event.timestamp],
-  ['platform', (event) => event.platform],
-  ['channel', (event) => event.channel],
-  ['type', eventType],
-  ['username', (event) => event.username],
-  ['display_name', (event) => event.display_name],
-  ['user_id', (event) => event.user_id],
-  ['message', (event) => event.message],
-  ['id', (event) => event.id],
-  ['reply_to', (event) => event.reply_to],
-  ['badges', (event) => event.badges?.join(' ')],
-  ['system_message', (event) => event.system_message],
-  ['moderator', (event) => event.moderator],
-  ['target', (event) => event.target],
-  ['target_user_id', (event) => event.target_user_id],
-  ['target_message_id', (event) => event.target_message_id],
-  ['duration_seconds', (event) => event.duration_seconds],
-  ['reason', (event) => event.reason],
-  ['received_at', (event) => event.received_at],
-  ['raw', (event) => originalLine(event).toString()],
-];
-
 /** What stands before the first line. */
 export function exportHead(format: ExportFormat): string {
-  return format === 'csv' ? `${COLUMNS.map(([name]) => name).join(',')}\r\n` : '';
+  return format === 'csv' ? CSV_HEAD : '';
 }
 
 export function exportLines(lines: readonly LogLine[], format: ExportFormat): Buffer {
@@ -50,17 +27,6 @@ export function exportLines(lines: readonly LogLine[], format: ExportFormat): Bu
 }
 
 const NEWLINE = Buffer.from('\n');
-
-function csvLine(event: ChatEvent): string {
-  return `${COLUMNS.map(([, value]) => csvCell(value(event))).join(',')}\r\n`;
-}
-
-/** RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe in front. */
-export function csvCell(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  const text = typeof value === 'number' ? String(value) : String(value).replace(/^(?=[=+\-@\t\r])/, "'");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 /** As log viewers have it; what is no part of a log names its type. */
 function textLine(event: ChatEvent): string {

@@ -10,13 +10,13 @@ import { CHANNEL, logEvents, USER } from '../../../test/support/log-viewer-fixtu
 import { slowReader } from '../../../test/support/slow-reader.ts';
 import { type TempDir, tempDir } from '../../../test/support/temp-dir.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
+import { csvCell } from '../../archive/formats/csv.ts';
 import type { ChatEvent } from '../../event.ts';
 import type { Database } from '../../index/database/database.ts';
 import { OPEN_GATE } from '../../privacy/privacy-gate.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
 import type { ApiApp, ApiContext } from '../api-context.ts';
 import { createToken } from '../tokens/token-store.ts';
-import { csvCell } from './export-format.ts';
 import { registerExportRoutes } from './export-route.ts';
 
 const FLOOR = '2019-10-01T00:00:00.000Z';

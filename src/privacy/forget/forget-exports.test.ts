@@ -7,7 +7,6 @@ import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
 import { ExportFile } from '../../index/retention/steps/export-file.ts';
 import { writeParquet } from '../../index/retention/steps/write-parquet.ts';
-import type { StoredRow } from '../../index/stored-row.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
 import { LinesTally } from '../../uploading/lines-tally.ts';
 import { makeDecision, personDigests } from '../decision.ts';
@@ -33,8 +32,8 @@ const lines = [lineOf('bob', 'hello', 1), lineOf('ann', 'zq-secret', 2), lineOf(
 
 async function exported(path: string, texts: readonly string[]) {
   const rows = texts.map((line) => {
-    const ts = new Date((JSON.parse(line) as ChatEvent).timestamp);
-    return { ts, deleted_at: new Date(startMs), status: 'sent', template: null, rest: line } as StoredRow;
+    const timestamp = new Date((JSON.parse(line) as ChatEvent).timestamp);
+    return { timestamp, deleted_at: new Date(startMs), status: 'sent', line };
   });
   const tally = new LinesTally();
   const file = await ExportFile.create(path);

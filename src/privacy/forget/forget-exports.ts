@@ -5,15 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import type { Config } from '../../config/schema.ts';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { IdenticalLines } from '../../index/identical-lines.ts';
 import { indexLine } from '../../index/message-row.ts';
 import { ExportFile } from '../../index/retention/steps/export-file.ts';
-import { writeParquet } from '../../index/retention/steps/write-parquet.ts';
-import type { StoredRow } from '../../index/stored-row.ts';
+import {
+  type ExportedRow,
+  readExportedRows,
+  writeParquet,
+} from '../../index/retention/steps/write-parquet.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import { channelPath, encodeName } from '../../segment-name.ts';
 import { collectBytes } from '../../storage/collect-bytes.ts';
@@ -51,14 +52,6 @@ function isConcerned(key: string, { platform, channel }: LineJudge): boolean {
   if (!path) return false;
   if (channel !== undefined) return `${path[1]}/${path[2]}` === channelPath(platform, channel);
   return path[1] === encodeName(platform);
-}
-
-/** A row as it was exported; the columns that are members of its line are made of the line again. */
-interface ExportedRow {
-  timestamp: Date;
-  deleted_at: Date | null;
-  status: string | null;
-  line: string;
 }
 
 async function forgetParquet(key: string, options: ForgetExportsOptions): Promise<ObjectReport> {
@@ -104,35 +97,7 @@ function judgeRow(row: ExportedRow, judge: LineJudge, report: ObjectReport): Exp
   return [{ ...row, line: JSON.stringify(verdict) }];
 }
 
-/** Of a Parquet object of ours; throws whatever the reader throws of another. */
-export async function readExportedRows(bytes: Buffer): Promise<ExportedRow[]> {
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-  const metadata = parquetMetadata(file);
-  // Read as JSON it would come parsed; it is wanted byte for byte.
-  for (const element of metadata.schema) {
-    if (element.name !== 'line') continue;
-    element.converted_type = 'UTF8';
-    delete element.logical_type;
-  }
-  const rows = await parquetReadObjects({
-    file,
-    metadata,
-    columns: ['timestamp', 'deleted_at', 'status', 'line'],
-    compressors: { ZSTD: (input) => zstdDecompressSync(input) },
-  });
-  return rows as unknown as ExportedRow[];
-}
-
-const PAGE_ROWS = 1_000;
-
-/** The exporter takes rows of the index: of those it reads no more than is here. */
-async function* pagesOf(rows: readonly ExportedRow[]): AsyncGenerator<StoredRow[]> {
-  for (let start = 0; start < rows.length; start += PAGE_ROWS) {
-    yield rows
-      .slice(start, start + PAGE_ROWS)
-      .map(
-        ({ timestamp, deleted_at, status, line }) =>
-          ({ ts: timestamp, deleted_at, status, template: null, rest: line }) as StoredRow,
-      );
-  }
+/** Pages of any size will do: the row groups are the writer's business. */
+async function* pagesOf(rows: readonly ExportedRow[]): AsyncGenerator<readonly ExportedRow[]> {
+  yield rows;
 }

@@ -76,7 +76,13 @@ async function writeFile(path: string, call: StepCall<'export'>): Promise<Segmen
   const file = await ExportFile.create(path);
   try {
     if (call.step.format === 'jsonl') await writeJsonl(pages, file, tally);
-    else await (await import('./write-parquet.ts')).writeParquet(pages, file, tally);
+    else {
+      const { exportedRow, writeParquet } = await import('./write-parquet.ts');
+      const exported = async function* () {
+        for await (const page of pages) yield page.map(exportedRow);
+      };
+      await writeParquet(exported(), file, tally);
+    }
     return {
       // Of the rows as JSON Lines, in either format: the same rows are the same whoever encoded them.
       ...tally.finish(),

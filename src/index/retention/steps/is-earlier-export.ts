@@ -44,7 +44,7 @@ async function* exportedLines(
     yield* readSegment(store, key, signal);
     return;
   }
-  const { readExportedRows } = await import('../../../privacy/forget/forget-exports.ts');
+  const { readExportedRows } = await import('./write-parquet.ts');
   const bytes = await collectBytes(store.get(key, signal));
   const rows = await readExportedRows(bytes).catch((cause: unknown) => {
     throw new ChatlogError('object_corrupt', `${key} is no Parquet of ours`, { cause });
