@@ -14,6 +14,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { errorText } from '../lib/errors.ts';
+import { Turns } from '../lib/turns.ts';
 import type { ApiApp, ApiContext } from './api-context.ts';
 import { ApiError, invalidParameters } from './api-error.ts';
 import { clientAddress } from './client-address.ts';
@@ -25,7 +26,6 @@ import { refuseUnstorable } from './refuse-unstorable.ts';
 import { SlowClients } from './slow-clients.ts';
 import { type Access, Authentication, challenge, demandAccess } from './tokens/authentication.ts';
 import type { Caller } from './tokens/token-store.ts';
-import { Turns } from './turns.ts';
 
 /** `config` of a route. */
 export interface RouteConfig {

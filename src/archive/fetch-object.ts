@@ -1,7 +1,7 @@
 /** One object of the archive, whole and checked. What fails on the way is tried again; what is damaged is said to be. */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ChatlogError, errorText } from '../lib/errors.ts';
+import { ChatlogError } from '../lib/errors.ts';
 import type { ObjectStore, SegmentDescription } from '../storage/object-store.ts';
 
 export interface FetchedObject {
@@ -40,12 +40,10 @@ export async function fetchObject(
     try {
       const fetched = await fetchOnce(store, key, signal);
       if (fetched.isIntact !== false || ++damaged === 2) return fetched;
+      await sleep(PAUSE_MS, undefined, { signal });
     } catch (error) {
-      signal.throwIfAborted();
-      const code = error instanceof ChatlogError ? error.code : '';
-      if (FINAL.has(code) || attempt >= ATTEMPTS_MAX) throw error;
+      await pauseAfter(error, attempt, signal);
     }
-    await sleep(PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal });
   }
 }
 
@@ -65,10 +63,7 @@ async function fetchOnce(
     hash?.update(chunk);
   }
   signal.throwIfAborted();
-  if (length < size)
-    throw new ChatlogError('damaged_in_transit', `${key}: ${length} of ${size} bytes came`, {
-      retryable: true,
-    });
+  if (length < size) throw cutShort(key, length, size);
   const isIntact = hash && hash.digest('hex') === description?.objectSha256;
   return { key, bytes: bytes.length === length ? bytes : bytes.slice(0, length), description, isIntact };
 }
@@ -80,8 +75,61 @@ function grown(bytes: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<Array
   return larger;
 }
 
-/** Why an object could not be had, for a summary: `object_missing`, or what the storage said. */
-export function fetchProblem(key: string, error: unknown): string {
-  const isMissing = error instanceof ChatlogError && error.code === 'object_missing';
-  return isMissing ? `${key}: went away` : `${key}: ${errorText(error)}`;
+export interface StreamedObject {
+  /**
+   * The object's bytes as stored; where the connection breaks, the rest comes over another one. Afterwards `isIntact` tells
+   * whether they were right. Throws as {@link fetchObject} does.
+   */
+  chunks(): AsyncGenerator<Uint8Array>;
+  /** As of {@link FetchedObject}; undefined before the end, too. */
+  isIntact: boolean | undefined;
+}
+
+/** For objects too large to be held. What was damaged on the way cannot be taken back, only told. */
+export function streamObject(
+  store: Pick<ObjectStore, 'open'>,
+  key: string,
+  signal: AbortSignal,
+): StreamedObject {
+  const streamed: StreamedObject = { isIntact: undefined, chunks };
+  return streamed;
+
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const hash = createHash('sha256');
+    let given = 0;
+    for (let attempt = 1; ; attempt++) {
+      let passed = 0;
+      try {
+        const { bytes: size, description, body } = await store.open(key, signal);
+        for await (const chunk of body) {
+          const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, given - passed)));
+          passed += chunk.length;
+          if (fresh.length === 0) continue;
+          given += fresh.length;
+          hash.update(fresh);
+          attempt = 1;
+          yield fresh;
+        }
+        if (given < size) throw cutShort(key, given, size);
+        streamed.isIntact = description && hash.digest('hex') === description.objectSha256;
+        return;
+      } catch (error) {
+        await pauseAfter(error, attempt, signal);
+      }
+    }
+  }
+}
+
+function cutShort(key: string, bytes: number, size: number): ChatlogError {
+  return new ChatlogError('damaged_in_transit', `${key}: ${bytes} of ${size} bytes came`, {
+    retryable: true,
+  });
+}
+
+/** Before another attempt; throws the error where there is to be none. */
+export async function pauseAfter(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const code = error instanceof ChatlogError ? error.code : '';
+  if (FINAL.has(code) || attempt >= ATTEMPTS_MAX) throw error;
+  await sleep(PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal });
 }

@@ -4,7 +4,7 @@ import type { ChatEvent } from '../event.ts';
 import { encodeName, objectKey, segmentFile } from '../segment-name.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { storedSegment } from '../storage/read-segment.ts';
-import { EVERYTHING, eventMatcher, neededBytes, segmentMatcher, selectedDays } from './selection.ts';
+import { EVERYTHING, eventMatcher, neededTexts, segmentMatcher, selectedDays } from './selection.ts';
 
 const HOUR_MS = 3_600_000;
 const START_MS = Date.UTC(2026, 10, 21);
@@ -64,11 +64,11 @@ it('wants hours and days that the range touches', () => {
   expect(isWanted(segment('twitch', 'xqc', 24, '-day'))).toBe(false);
 });
 
-it('says what a line of a person must hold only where it has to be spelt so', () => {
+it('says what a line of a person must hold only where that is plain text', () => {
   const users = [{ id: '7', logins: ['ann'] }];
-  expect(neededBytes({ ...EVERYTHING, users }, 'twitch')?.map(String)).toEqual(['"7"', '"ann"']);
-  expect(neededBytes({ ...EVERYTHING, users }, 'irc-libera')).toBeUndefined();
-  expect(neededBytes(EVERYTHING, 'twitch')).toBeUndefined();
+  expect(neededTexts({ users })).toEqual(['"7"', '"ann"']);
+  expect(neededTexts({ users: [...users, { id: undefined, logins: ['örn'] }] })).toBeUndefined();
+  expect(neededTexts(EVERYTHING)).toBeUndefined();
   const isWanted = eventMatcher({ ...EVERYTHING, users })!;
   expect(isWanted({ username: 'Ann', user_id: '' } as ChatEvent)).toBe(true);
   expect(isWanted({ username: 'bob', user_id: '8', target_user_id: '7' } as ChatEvent)).toBe(true);

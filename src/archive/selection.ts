@@ -1,5 +1,5 @@
 /** What of the archive a command is about: platforms, channels, a stretch of time, people. Pure, and plain data. */
-import { type ArchiveUser, concerns, neededTexts } from '../archive-query/archive-request.ts';
+import { type ArchiveUser, concerns } from '../archive-query/archive-request.ts';
 import type { ChatEvent } from '../event.ts';
 import { decodeName } from '../segment-name.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -66,15 +66,14 @@ export function eventMatcher({ users }: Selection): ((event: ChatEvent) => boole
 }
 
 /**
- * A line of this platform that holds none of these need not be parsed to know that it is not wanted. Undefined where all
- * have to be looked at.
+ * A line of the people asked for holds one of these, in upper or lower case; one that does not need not be parsed. ASCII.
+ * Undefined where all have to be looked at.
  */
-export function neededBytes({ users }: Selection, platform: string): Buffer[] | undefined {
-  // Elsewhere a nick stands in the lines as its owner writes it.
-  if (users.length === 0 || platform !== 'twitch') return undefined;
-  const texts = users.map(neededTexts);
-  if (texts.includes(undefined)) return undefined;
-  return texts.flatMap((needed) => needed!.map((text) => Buffer.from(text)));
+export function neededTexts({ users }: Pick<Selection, 'users'>): string[] | undefined {
+  const texts = users.flatMap(({ id, logins }) => [...(id === undefined ? [] : [id]), ...logins]);
+  // What JSON or UTF-8 write otherwise is not looked for.
+  if (texts.length === 0 || texts.some((text) => !/^[\w-]+$/.test(text))) return undefined;
+  return texts.map((text) => `"${text}"`);
 }
 
 /**

@@ -2,15 +2,26 @@
 import { parentPort } from 'node:worker_threads';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
 import { TASKS, type Task } from './tasks.ts';
-import type { TaskReply, TaskRequest } from './worker-pool.ts';
+import { END, type TaskReply, type TaskRequest } from './worker-pool.ts';
 
 const port = parentPort!;
 
-port.on('message', ({ id, task, input }: TaskRequest) => {
-  void answer(id, task, input);
+let isEnding = false;
+let underWay = 0;
+
+port.on('message', (message: TaskRequest | typeof END) => {
+  if (message === END) {
+    isEnding = true;
+    endWhenDone();
+  } else void answer(message);
 });
 
-async function answer(id: number, task: TaskRequest['task'], input: unknown): Promise<void> {
+function endWhenDone(): void {
+  if (isEnding && underWay === 0) port.close();
+}
+
+async function answer({ id, task, input }: TaskRequest): Promise<void> {
+  underWay++;
   try {
     const run = (await TASKS[task]()) as Task<unknown, unknown>;
     const { value, transfer = [] } = await run(input);
@@ -20,6 +31,9 @@ async function answer(id: number, task: TaskRequest['task'], input: unknown): Pr
     const hint = error instanceof ChatlogError ? error.hint : undefined;
     const message = error instanceof ChatlogError ? error.message : failureText(error);
     port.postMessage({ id, error: { code, message, hint } } satisfies TaskReply);
+  } finally {
+    underWay--;
+    endWhenDone();
   }
 }
 

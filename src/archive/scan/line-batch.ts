@@ -41,6 +41,27 @@ export function sliceBatch(batch: LineBatch, from: number, to: number): LineBatc
   };
 }
 
+/** The batch in parts of about so many bytes, that share its memory. */
+export function* splitBatch(batch: LineBatch, partBytes: number): Generator<LineBatch> {
+  const { offsets, times } = batch;
+  for (let from = 0; from < times.length; ) {
+    let to = from + 1;
+    while (to < times.length && offsets[to + 1]! - offsets[from]! <= partBytes) to++;
+    yield sliceBatch(batch, from, to);
+    from = to;
+  }
+}
+
+/** The batch without anything else in its memory, so that it can be given away. */
+export function ownBatch({ bytes, offsets, times }: LineBatch): LineBatch {
+  return {
+    // Not `slice`: that of a Buffer copies nothing.
+    bytes: bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes),
+    offsets: offsets.byteLength === offsets.buffer.byteLength ? offsets : offsets.slice(),
+    times: times.byteLength === times.buffer.byteLength ? times : times.slice(),
+  };
+}
+
 /** A part of a batch: lines `from` up to `to`. */
 export interface BatchPart {
   batch: LineBatch;

@@ -9,6 +9,8 @@ import type { Transferable } from 'node:worker_threads';
 export type Task<Input, Output> = (input: Input) => Promise<{ value: Output; transfer?: Transferable[] }>;
 
 export const TASKS = {
+  scan: async () => (await import('./scan-task.ts')).scan,
+  inspect: async () => (await import('../verify/inspect-task.ts')).inspect,
   echo: async () => (await import('./echo-task.ts')).echo,
 } satisfies Record<string, () => Promise<Task<never, unknown>>>;
 

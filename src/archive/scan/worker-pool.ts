@@ -3,10 +3,12 @@
  * thread that has least to do, which may have several under way (streams wait most of the time): who gives tasks bounds
  * their number.
  */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Transferable } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
+import type { Decision } from '../../privacy/decision.ts';
 import type { TaskInput, TaskName, TaskOutput } from './tasks.ts';
 
 /** To a thread. */
@@ -16,10 +18,19 @@ export interface TaskRequest {
   input: unknown;
 }
 
+/** The thread takes no more and ends when it is done. */
+export const END = 'end';
+
 /** And back. */
 export type TaskReply =
   | { id: number; value: unknown }
   | { id: number; error: { code: string; message: string; hint: string | undefined } };
+
+/** What every thread knows from its beginning. */
+export interface ThreadData {
+  /** Whom not to show; none where everything is seen. */
+  decisions: readonly Decision[];
+}
 
 interface Thread {
   worker: Worker;
@@ -35,13 +46,15 @@ export function threadCount(): number {
 
 export class WorkerPool implements AsyncDisposable {
   readonly size: number;
+  readonly #data: ThreadData;
   readonly #threads: Thread[] = [];
   #nextId = 1;
   #isClosing = false;
 
   /** Threads begin when there is something for them. */
-  constructor(size: number = threadCount()) {
+  constructor({ size = threadCount(), decisions = [] }: { size?: number } & Partial<ThreadData> = {}) {
     this.size = size;
+    this.#data = { decisions };
   }
 
   /**
@@ -64,10 +77,20 @@ export class WorkerPool implements AsyncDisposable {
     return answer.promise as Promise<TaskOutput<K>>;
   }
 
-  /** Ends the threads; what is under way rejects. */
+  /**
+   * Ends the threads once what is under way has ended: whoever gave it should have told it to. (A thread that is terminated
+   * while it decompresses takes the process with it.)
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
-    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+    await Promise.all(
+      this.#threads.map(async ({ worker }) => {
+        const ended = once(worker, 'exit');
+        worker.ref();
+        worker.postMessage(END);
+        await ended;
+      }),
+    );
   }
 
   #leastBusy(): Thread {
@@ -84,7 +107,7 @@ export class WorkerPool implements AsyncDisposable {
     // In the bundle the thread's program is a file of its own beside this one's directory.
     const here = import.meta.url;
     const program = here.endsWith('.ts') ? './archive-worker.ts' : '../archive-worker.js';
-    const worker = new Worker(new URL(program, here), { name: 'archive' });
+    const worker = new Worker(new URL(program, here), { name: 'archive', workerData: this.#data });
     const thread: Thread = { worker, waiting: new Map() };
     worker.on('message', (reply: TaskReply) => settle(thread, reply));
     worker.on('error', (error) => this.#end(thread, error));

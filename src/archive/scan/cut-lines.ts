@@ -1,0 +1,220 @@
+/** Bytes to lines: cuts them, finds their times, and leaves out what is not wanted. */
+import { servedEvent } from '../../archive-query/served-event.ts';
+import { eventIdentity } from '../../event.ts';
+import { IdenticalLines } from '../../index/identical-lines.ts';
+import { messageKey } from '../../index/message-key.ts';
+import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
+import { manifestGap } from '../manifest/gap-scanner.ts';
+import { eventMatcher, neededTexts } from '../selection.ts';
+import { type BatchPart, joinParts, type LineBatch, lineAt } from './line-batch.ts';
+import { lineTime, parsedLine, repeatKey } from './line-facts.ts';
+import type { ScanReport, ScanRequest } from './scan-request.ts';
+
+const NEWLINE = 0x0a;
+const GAP_MARK = Buffer.from('"type":"gap"');
+/** No line is nearly as long: such a thing is cut into several. */
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** For one segment, from its beginning to its end. */
+export class LineCutter {
+  readonly #request: ScanRequest;
+  readonly #gate: PrivacyGate;
+  readonly #report: ScanReport;
+  readonly #isOfUsers: ReturnType<typeof eventMatcher>;
+  readonly #needed: RegExp | undefined;
+  readonly #repeats = new IdenticalLines();
+  /** What a line without a time goes by. */
+  #beforeMs: number;
+  #rest: Uint8Array = new Uint8Array(0);
+  #offsets = new Uint32Array(4096);
+  #times = new Float64Array(4096);
+  /** 0 = not wanted. */
+  #wanted = new Uint8Array(4096);
+
+  constructor(request: ScanRequest, gate: PrivacyGate, report: ScanReport) {
+    this.#request = request;
+    this.#gate = gate;
+    this.#report = report;
+    this.#beforeMs = request.span.fromMs;
+    const selection = { ...request.selection, platforms: [], channels: [] };
+    this.#isOfUsers = eventMatcher(selection);
+    const needed = neededTexts(selection);
+    this.#needed = needed && new RegExp(needed.map(RegExp.escape).join('|'), 'gi');
+  }
+
+  /** The wanted ones of the lines that end in these bytes, in the order in which they stand there. May keep the bytes. */
+  cut(bytes: Uint8Array): LineBatch {
+    const joined = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    const end = joined.lastIndexOf(NEWLINE) + 1;
+    this.#rest = joined.subarray(end);
+    if (this.#rest.length > LINE_BYTES_MAX) return this.#cutAll(Buffer.concat([joined, NEWLINES]));
+    return this.#wantedOf(joined.subarray(0, end));
+  }
+
+  /** A last line that has no `\n`; it is given one. Not to be asked for where the segment broke off. */
+  finish(): LineBatch {
+    return this.#cutAll(this.#rest.length === 0 ? this.#rest : Buffer.concat([this.#rest, NEWLINES]));
+  }
+
+  #cutAll(bytes: Uint8Array): LineBatch {
+    this.#rest = new Uint8Array(0);
+    return this.#wantedOf(bytes);
+  }
+
+  #wantedOf(bytes: Uint8Array): LineBatch {
+    const count = this.#findLines(bytes);
+    this.#report.lines += count;
+    this.#report.linesBytes += bytes.length;
+    const all: LineBatch = {
+      bytes: bytes as Uint8Array<ArrayBuffer>,
+      offsets: this.#offsets.slice(0, count + 1),
+      times: this.#times.slice(0, count),
+    };
+    this.#noteGaps(all);
+    if (this.#isOfUsers) this.#demandUsers(all);
+    const wanted = joinParts(wantedParts(all, this.#wanted));
+    return this.#gate.isEmpty ? wanted : this.#served(wanted);
+  }
+
+  /** Fills offsets, times and wishes; how many lines there are. */
+  #findLines(bytes: Uint8Array): number {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const { span, selection } = this.#request;
+    const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = selection;
+    let count = 0;
+    for (let start = 0; start < bytes.length; ) {
+      const end = buffer.indexOf(NEWLINE, start);
+      if (count + 1 >= this.#offsets.length) this.#grow();
+      let timeMs = lineTime(bytes, start, end);
+      if (Number.isNaN(timeMs)) {
+        this.#report.unreadable++;
+        timeMs = this.#beforeMs;
+      }
+      this.#offsets[count] = start;
+      this.#wanted[count] = timeMs >= fromMs && timeMs < toMs && end > start ? 1 : 0;
+      if (timeMs < span.fromMs || timeMs >= span.toMs) {
+        this.#report.misplaced++;
+        timeMs = Math.min(Math.max(timeMs, span.fromMs), span.toMs - 1);
+      }
+      this.#times[count++] = timeMs;
+      this.#beforeMs = timeMs;
+      start = end + 1;
+    }
+    this.#offsets[count] = bytes.length;
+    return count;
+  }
+
+  #grow(): void {
+    this.#offsets = grown(this.#offsets, new Uint32Array(this.#offsets.length * 2));
+    this.#times = grown(this.#times, new Float64Array(this.#times.length * 2));
+    this.#wanted = grown(this.#wanted, new Uint8Array(this.#wanted.length * 2));
+  }
+
+  #noteGaps(lines: LineBatch): void {
+    for (const index of linesWith(lines, GAP_MARK)) {
+      if (this.#wanted[index] === 0) continue;
+      const event = parsedLine(lines.bytes, lines.offsets[index]!, lines.offsets[index + 1]! - 1);
+      const gap = event && manifestGap(event);
+      if (gap) this.#report.gaps.push(gap);
+    }
+  }
+
+  #demandUsers(lines: LineBatch): void {
+    const isCandidate = this.#needed && new Uint8Array(lines.times.length);
+    if (this.#needed) for (const index of linesMatching(lines, this.#needed)) isCandidate![index] = 1;
+    for (let index = 0; index < lines.times.length; index++) {
+      if (this.#wanted[index] === 0) continue;
+      if (isCandidate?.[index] === 0) {
+        this.#wanted[index] = 0;
+        continue;
+      }
+      const event = parsedLine(lines.bytes, lines.offsets[index]!, lines.offsets[index + 1]! - 1);
+      this.#wanted[index] = event && this.#isOfUsers!(event) ? 1 : 0;
+    }
+  }
+
+  /** As they may be shown: without people who opted out, and what else was asked to be left out. */
+  #served(lines: LineBatch): LineBatch {
+    const { platform } = this.#request;
+    const parts: BatchPart[] = [];
+    for (let index = 0; index < lines.times.length; index++) {
+      const event = parsedLine(lines.bytes, lines.offsets[index]!, lines.offsets[index + 1]! - 1);
+      let part: BatchPart | undefined = { batch: lines, from: index, to: index + 1 };
+      if (event) {
+        const line = lineAt(lines, index);
+        const before = this.#repeats.countBefore(line.toString('latin1'), event.received_at);
+        const identity = eventIdentity(event);
+        const key = identity === '' ? repeatKey(line, platform, before) : messageKey(platform, identity);
+        const served = servedEvent(this.#gate, { event, timeMs: lines.times[index]!, key });
+        if (served === undefined) part = undefined;
+        else if (served !== event) part = { batch: batchOf(served, lines.times[index]!), from: 0, to: 1 };
+      }
+      const last = parts.at(-1);
+      if (part && last?.batch === part.batch && last.to === part.from) last.to = part.to;
+      else if (part) parts.push(part);
+    }
+    return joinParts(parts);
+  }
+}
+
+const NEWLINES = Buffer.from('\n');
+
+function wantedParts(batch: LineBatch, wanted: Uint8Array): BatchPart[] {
+  const parts: BatchPart[] = [];
+  const count = batch.times.length;
+  for (let from = 0; from < count; ) {
+    if (wanted[from] === 0) {
+      from++;
+      continue;
+    }
+    let to = from + 1;
+    while (to < count && wanted[to] === 1) to++;
+    parts.push({ batch, from, to });
+    from = to;
+  }
+  return parts;
+}
+
+/** The lines that hold the text, by their places in the batch. */
+function* linesWith(lines: LineBatch, text: Buffer): Generator<number> {
+  const buffer = Buffer.from(lines.bytes.buffer, lines.bytes.byteOffset, lines.bytes.length);
+  for (let at = buffer.indexOf(text); at >= 0; ) {
+    const index = lineOf(lines, at);
+    yield index;
+    at = buffer.indexOf(text, lines.offsets[index + 1]!);
+  }
+}
+
+/** @param pattern global; over the lines as latin1 */
+function* linesMatching(lines: LineBatch, pattern: RegExp): Generator<number> {
+  const { bytes, offsets } = lines;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  pattern.lastIndex = 0;
+  for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
+    const index = lineOf(lines, found.index);
+    yield index;
+    pattern.lastIndex = offsets[index + 1]!;
+  }
+}
+
+/** The place of the line that this byte is of. */
+function lineOf({ offsets, times }: LineBatch, at: number): number {
+  let low = 0;
+  let high = times.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (offsets[middle]! <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function batchOf(event: object, timeMs: number): LineBatch {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
+  return { bytes, offsets: Uint32Array.of(0, bytes.length), times: Float64Array.of(timeMs) };
+}
+
+function grown<T extends { set(from: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,38 @@
+/** What is asked of a thread that scans segments, and what it says of them besides their lines: plain data. */
+import type { TimeSpan } from '../../storage/segment-span.ts';
+import type { ManifestGap } from '../manifest/manifest.ts';
+import type { Selection } from '../selection.ts';
+
+export interface ScanRequest {
+  /** Of all segments, as in the lines. */
+  platform: string;
+  /** In which the lines of all segments lie by their names. */
+  span: TimeSpan;
+  /** Which lines are wanted; channels and platforms were decided by the segments' names. */
+  selection: Pick<Selection, 'fromMs' | 'toMs' | 'users'>;
+}
+
+export interface ScanReport {
+  /** All that were read, wanted or not, and their bytes. */
+  lines: number;
+  linesBytes: number;
+  /** Lines that are no JSON, or tell no time: they follow the line before them. */
+  unreadable: number;
+  /** Lines left out because another one of the same hour is the same event. */
+  duplicates: number;
+  /** Lines of another time than their segment's: they are put at its beginning or end. */
+  misplaced: number;
+  /** Within the range asked for; of every instance. */
+  gaps: ManifestGap[];
+  /** Objects of which something is wrong, with what. */
+  damaged: DamagedObject[];
+}
+
+export interface DamagedObject {
+  key: string;
+  reason: string;
+}
+
+export function emptyReport(): ScanReport {
+  return { lines: 0, linesBytes: 0, unreadable: 0, duplicates: 0, misplaced: 0, gaps: [], damaged: [] };
+}

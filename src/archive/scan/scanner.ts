@@ -1,0 +1,101 @@
+/**
+ * Reads segments: objects are fetched here, some at a time, and given to threads, which give back their lines in order.
+ * What was wrong with which object, and what there was besides lines, comes together in {@link Scanner.findings}.
+ */
+import { Turns } from '../../lib/turns.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { StoredSegment } from '../../storage/read-segment.ts';
+import { segmentSpan, type TimeSpan } from '../../storage/segment-span.ts';
+import type { ManifestGap } from '../manifest/manifest.ts';
+import type { LineSource } from '../merge/line-source.ts';
+import type { Selection } from '../selection.ts';
+import type { DamagedObject, ScanReport } from './scan-request.ts';
+import { SegmentSource } from './segment-source.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export interface ScannerOptions {
+  store: Pick<ObjectStore, 'open'>;
+  pool: WorkerPool;
+  selection: Selection;
+  signal: AbortSignal;
+  /** Lines of an hour that a thread holds in memory, about; its own choice when left out. */
+  heldBytes?: number;
+  /** So many stored bytes of an object have come. */
+  onFetched?: (bytes: number) => void;
+  /** An object has been read to its end, or cannot be. */
+  onObject?: () => void;
+}
+
+export interface Findings {
+  /** Lines that were read, wanted or not, and their bytes. */
+  lines: number;
+  linesBytes: number;
+  unreadable: number;
+  misplaced: number;
+  /** Lines left out because another one is the same event. */
+  duplicates: number;
+  /** Of all channels and instances, each once; at most {@link GAPS_MAX}. */
+  gaps: (ManifestGap & { platform: string })[];
+  damaged: DamagedObject[];
+  /** Listed, and gone when they were to be read. */
+  missing: string[];
+}
+
+/** Objects that are fetched at the same time. */
+const FETCHES_MAX = 8;
+export const GAPS_MAX = 10_000;
+
+export class Scanner {
+  readonly findings: Findings = {
+    ...{ lines: 0, linesBytes: 0, unreadable: 0, misplaced: 0, duplicates: 0 },
+    ...{ gaps: [], damaged: [], missing: [] },
+  };
+  readonly options: ScannerOptions;
+  readonly #fetches = new Turns(FETCHES_MAX, Number.POSITIVE_INFINITY);
+  readonly #gaps = new Set<string>();
+
+  constructor(options: ScannerOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Begins at once.
+   * @param segments of one channel and hour, or one day object
+   * @param span in which their lines are put; the one that the segments' names say when left out
+   */
+  open(segments: readonly StoredSegment[], span: TimeSpan = segmentSpan(segments[0]!)): LineSource {
+    return new SegmentSource(this, segments, span);
+  }
+
+  /** Waits for its turn to fetch. */
+  async fetching<T>(work: () => Promise<T>): Promise<T> {
+    const give = await this.#fetches.take(this.options.signal);
+    try {
+      return await work();
+    } finally {
+      give?.();
+    }
+  }
+
+  addMissing(key: string): void {
+    this.findings.missing.push(key);
+    this.options.onObject?.();
+  }
+
+  addReport(platform: string, objects: number, report: ScanReport): void {
+    const { findings } = this;
+    findings.lines += report.lines;
+    findings.linesBytes += report.linesBytes;
+    findings.unreadable += report.unreadable;
+    findings.misplaced += report.misplaced;
+    findings.duplicates += report.duplicates;
+    findings.damaged.push(...report.damaged);
+    for (const gap of report.gaps) {
+      const name = `${platform} ${gap.channel} ${gap.timestamp} ${gap.until}`;
+      if (this.#gaps.has(name) || this.#gaps.size >= GAPS_MAX) continue;
+      this.#gaps.add(name);
+      findings.gaps.push({ platform, ...gap });
+    }
+    for (let index = 0; index < objects; index++) this.options.onObject?.();
+  }
+}
