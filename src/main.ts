@@ -12,6 +12,7 @@ import { addOptout } from './cli/commands/optout.ts';
 import { addRun } from './cli/commands/run.ts';
 import { addStatus } from './cli/commands/status.ts';
 import { addToken } from './cli/commands/token.ts';
+import { addVerify } from './cli/commands/verify.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
 import { packageInfo } from './cli/package-info.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
@@ -47,6 +48,7 @@ const COMMANDS: readonly AddCommand[] = [
   addInit,
   addChannels,
   addStatus,
+  addVerify,
   addIndex,
   addForget,
   addOptout,

@@ -4,6 +4,7 @@ import { ChatlogError } from '../../lib/errors.ts';
 import type { ObjectHead, ObjectStore } from '../../storage/object-store.ts';
 import { readSegment } from '../../storage/read-segment.ts';
 import { LinesTally } from '../../uploading/lines-tally.ts';
+import { pauseAfter } from '../fetch-object.ts';
 import { GapScanner } from './gap-scanner.ts';
 import { type ManifestGap, type ManifestObject, manifestObject } from './manifest.ts';
 
@@ -11,8 +12,6 @@ export interface SegmentFacts {
   object: ManifestObject;
   gaps: readonly ManifestGap[];
 }
-
-const ATTEMPTS_MAX = 3;
 
 /**
  * Reads the object to its end, streaming; again where that fails, which is also how damage on the way is told from a damaged
@@ -25,13 +24,13 @@ export async function readSegmentFacts(
   head: Pick<ObjectHead, 'description'>,
   signal: AbortSignal,
 ): Promise<SegmentFacts> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, corrupt = 0; ; attempt++) {
     try {
       return await readOnce(store, key, head, signal);
     } catch (error) {
-      signal.throwIfAborted();
-      const isMissing = error instanceof ChatlogError && error.code === 'object_missing';
-      if (isMissing || attempt === ATTEMPTS_MAX) throw error;
+      const isCorrupt = error instanceof ChatlogError && error.code === 'object_corrupt';
+      if (isCorrupt && ++corrupt === 2) throw error;
+      await pauseAfter(error, attempt, signal);
     }
   }
 }

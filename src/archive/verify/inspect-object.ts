@@ -1,0 +1,79 @@
+/**
+ * Reads one object to its end and says what is in it, whatever state it is in: digests, counts, and what is wrong with its
+ * lines. Streaming; memory: a chunk and a line (16 MiB at most, nothing real is longer).
+ */
+import { createHash } from 'node:crypto';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { errorText } from '../../lib/errors.ts';
+import type { Compression } from '../../segment-name.ts';
+import { pump } from '../../uploading/file-chunks.ts';
+import { type LinesSummary, LinesTally } from '../../uploading/lines-tally.ts';
+import { type LineFindings, type LineRules, LinesInspector } from './inspect-lines.ts';
+
+export interface InspectRules extends LineRules {
+  compression: Compression;
+}
+
+export interface Inspection extends LinesSummary, LineFindings {
+  objectBytes: number;
+  objectSha256: string;
+  /** Why it does not decompress to its end; the lines are those before that place. `isCut`: something is missing there. */
+  broken: { reason: string; isCut: boolean } | undefined;
+}
+
+/** Rejects with what the source fails with, and with nothing else. */
+export async function inspectObject(
+  source: AsyncIterable<Uint8Array>,
+  rules: InspectRules,
+): Promise<Inspection> {
+  const hash = createHash('sha256');
+  const tally = new LinesTally();
+  const inspector = new LinesInspector(rules);
+  let objectBytes = 0;
+  let failure: { error: unknown } | undefined;
+  const iterator = source[Symbol.asyncIterator]();
+  // Without `return`: what follows the place where decompressing fails is still to be hashed.
+  const chunks: AsyncIterableIterator<Buffer> = {
+    [Symbol.asyncIterator]: () => chunks,
+    next: async () => {
+      try {
+        const { done, value } = await iterator.next();
+        if (done) return { done: true, value: undefined };
+        hash.update(value);
+        objectBytes += value.length;
+        return { done: false, value: Buffer.from(value.buffer, value.byteOffset, value.length) };
+      } catch (error) {
+        failure = { error };
+        throw error;
+      }
+    },
+  };
+  const take = (lines: Buffer) => {
+    tally.update(lines);
+    inspector.update(lines);
+  };
+  let broken: Inspection['broken'];
+  try {
+    await decompress(chunks, rules.compression, take);
+    if (objectBytes === 0 && rules.compression !== 'none') broken = { reason: 'it is empty', isCut: true };
+  } catch (error) {
+    if (failure) throw failure.error;
+    broken = { reason: errorText(error), isCut: (error as { code?: unknown }).code === 'Z_BUF_ERROR' };
+    for await (const _ of chunks);
+  }
+  // A line that damage cut in two is not one that was written so.
+  const findings = inspector.finish(broken !== undefined);
+  return { ...tally.finish(), ...findings, objectBytes, objectSha256: hash.digest('hex'), broken };
+}
+
+async function decompress(
+  chunks: AsyncIterable<Buffer>,
+  compression: Compression,
+  take: (lines: Buffer) => void,
+): Promise<void> {
+  if (compression === 'none') {
+    for await (const chunk of chunks) take(chunk);
+    return;
+  }
+  await pump(chunks, compression === 'gzip' ? createGunzip() : createZstdDecompress(), take);
+}
