@@ -6,8 +6,9 @@ import { lineKey, messageKey } from '../../src/index/message-key.ts';
 export type ModelSegment = readonly string[];
 
 /**
- * The lines of all segments in the archive's order (time, arrival, key, bytes), each event once: the copy received first. Of
- * lines that nothing identifies as many as the segment with the most of them has.
+ * The lines of all segments in the archive's order (time, arrival, key, bytes), each event once: of its copies the one that
+ * the index has, too (live before backfill before import, the one received first, the smaller one). Of lines that nothing
+ * identifies as many as the segment with the most of them has.
  */
 export function modelLines(
   segments: readonly ModelSegment[],
@@ -36,14 +37,25 @@ export function modelLines(
       compareTexts(a.key, b.key) ||
       Buffer.compare(Buffer.from(a.line), Buffer.from(b.line)),
   );
-  const taken = new Set<string>();
+  const copies = Map.groupBy(entries, ({ timeMs, key, event }) => `${event.platform} ${timeMs} ${key}`);
+  const kept = new Set([...copies.values()].map((ofOne) => ofOne.toSorted(compareCopies)[0]));
   return entries
-    .filter(({ timeMs, key, event }) => {
-      const identity = `${event.platform} ${timeMs} ${key}`;
-      return !taken.has(identity) && taken.add(identity);
-    })
+    .filter((entry) => kept.has(entry))
     .filter(({ event, timeMs }) => isWanted(event, timeMs))
     .map(({ line }) => line);
+}
+
+interface Copy {
+  line: string;
+  event: ChatEvent;
+}
+
+function compareCopies(a: Copy, b: Copy): number {
+  return (
+    compareTexts(a.event.source ?? '', b.event.source ?? '') ||
+    compareTexts(a.event.received_at ?? '~', b.event.received_at ?? '~') ||
+    Buffer.compare(Buffer.from(a.line), Buffer.from(b.line))
+  );
 }
 
 function compareTexts(a: string, b: string): number {

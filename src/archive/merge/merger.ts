@@ -1,7 +1,7 @@
 /**
  * Merges sorted sources of lines into one order, each line once: time, then when it was received (the same as its time where
- * it does not say), then its key as in the index, then its bytes. Of lines with one identity the first in this order stays;
- * of lines that nothing but their bytes identifies as many as the source with the most of them has.
+ * it does not say), then its key as in the index, then its bytes. Of lines with one identity the one that the index keeps
+ * stays; of lines that nothing but their bytes identifies as many as the source with the most of them has.
  *
  * A machine without I/O: {@link Merger.next} tells which source it cannot do without, and {@link Merger.give} feeds it. Copies of
  * a line stand in the same millisecond, so that memory is a batch per source, whatever the length of the sources. Where a
