@@ -37,8 +37,9 @@ export interface ArchivedLine {
 /** Whether the event was done by, or happened to, this person. */
 export function concerns(event: ChatEvent, { id, logins }: ArchiveUser): boolean {
   if (id !== undefined && (event.user_id === id || event.target_user_id === id)) return true;
-  const byName = (userId: string | undefined, login: string | undefined) =>
-    login !== undefined &&
+  // Lines of other origin may have anything there.
+  const byName = (userId: unknown, login: unknown) =>
+    typeof login === 'string' &&
     login !== '' &&
     (id === undefined || userId === undefined || userId === '') &&
     logins.includes(login.toLowerCase());

@@ -1,0 +1,36 @@
+/** What is asked for most of a line, without parsing it where it can be told so: in lines as Chatlog writes them. */
+import { parsedLine } from '../scan/line-facts.ts';
+
+/** The beginning of a line without escapes in it: these members are the line's own. */
+const TEXT = String.raw`[^"\\\0-\x1f]*`;
+const NAMES = `^\\{"timestamp":"${TEXT}","channel":"${TEXT}","username":"${TEXT}","user_id":"${TEXT}","message":"`;
+const MESSAGE = new RegExp(`${NAMES}(${TEXT})"`);
+const TYPE = new RegExp(`${NAMES}${TEXT}","platform":"${TEXT}"(?:,"type":"(${TEXT})")?`);
+const TYPE_ELSEWHERE = ',"type":';
+const CLOSING_BRACE = 0x7d;
+
+/** The text of the line at this place of the bytes; undefined where the line is no event, or has none. */
+export function lineMessage(lines: Buffer, start: number, end: number): string | undefined {
+  if (lines[end - 1] === CLOSING_BRACE) {
+    const message = MESSAGE.exec(lines.toString('latin1', start, end))?.[1];
+    if (message !== undefined)
+      return /[\x80-\xff]/.test(message) ? Buffer.from(message, 'latin1').toString() : message;
+  }
+  return textOf(parsedLine(lines, start, end)?.message);
+}
+
+/** `message` where the line names no type; undefined where it is no event. */
+export function lineType(lines: Buffer, start: number, end: number): string | undefined {
+  if (lines[end - 1] === CLOSING_BRACE) {
+    const bytes = lines.toString('latin1', start, end);
+    const [head, type] = TYPE.exec(bytes) ?? [];
+    if (type !== undefined) return type;
+    if (head !== undefined && !bytes.includes(TYPE_ELSEWHERE, head.length)) return 'message';
+  }
+  const event = parsedLine(lines, start, end);
+  return event && textOf(event.type ?? 'message');
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
