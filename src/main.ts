@@ -11,6 +11,7 @@ import { addMaintain } from './cli/commands/maintain.ts';
 import { addOptout } from './cli/commands/optout.ts';
 import { addRun } from './cli/commands/run.ts';
 import { addStatus } from './cli/commands/status.ts';
+import { addStorage } from './cli/commands/storage.ts';
 import { addToken } from './cli/commands/token.ts';
 import { addVerify } from './cli/commands/verify.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
@@ -49,6 +50,7 @@ const COMMANDS: readonly AddCommand[] = [
   addChannels,
   addStatus,
   addVerify,
+  addStorage,
   addIndex,
   addForget,
   addOptout,
@@ -65,6 +67,8 @@ function createProgram(context: CommandContext): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .showHelpAfterError('(see "chatlog --help")')
+    // What follows a subcommand is its own, also where the command has the same option.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

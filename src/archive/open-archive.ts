@@ -13,14 +13,19 @@ import type { ObjectStore } from '../storage/object-store.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/**
+ * Writing makes what is missing in a directory, reading leaves it as it is. `create` is writing, and makes the configured
+ * directory where it is not there yet: one that is named could be misspelt.
+ */
+export type ArchiveAccess = 'read' | 'write' | 'create';
+
 export interface OpenArchiveOptions {
   /** `--archive`; the configured storage when left out. */
   place: string | undefined;
   /** Undefined where there is none, or none is needed. */
   config: Pick<Config, 's3' | 'archive' | 'upload'> | undefined;
   log: Logger;
-  /** Writing makes what is missing in a directory; reading leaves it as it is. */
-  access: 'read' | 'write';
+  access: ArchiveAccess;
   env?: Env;
 }
 
@@ -35,20 +40,29 @@ export function needsConfig(place: string | undefined): boolean {
  * is none.
  */
 export async function openArchive(options: OpenArchiveOptions): Promise<ObjectStore> {
-  const { place, config, log, access, env = process.env } = options;
+  const { place, config, log, access } = options;
   const upload = config?.upload ?? configSchema.parse({}).upload;
-  if (place !== undefined && isS3(place)) {
-    const s3 = namedBucket(place, config?.s3, env);
-    return createObjectStore({ s3, archive: { directory: '' }, upload }, log);
-  }
+  const s3 = archiveBucket(options);
+  if (s3) return createObjectStore({ s3, archive: { directory: '' }, upload }, log);
   if (place === undefined && !config)
     throw new ChatlogError('archive_unknown', 'no configuration says where the archive is', {
       hint: 'Name it with --archive DIR or --archive s3://bucket/prefix, or a configuration with --config FILE.',
     });
-  if (place === undefined && config?.s3) return createObjectStore(config, log);
   const directory = resolve(place ?? config!.archive.directory);
-  await demandDirectory(directory, place === undefined);
-  return createObjectStore({ s3: undefined, archive: { directory }, upload }, log, access);
+  const isMade = access === 'create' && place === undefined;
+  if (!isMade) await demandDirectory(directory, place === undefined);
+  const how = access === 'read' ? 'read' : 'write';
+  return createObjectStore({ s3: undefined, archive: { directory }, upload }, log, how);
+}
+
+/** Where the archive is in a bucket; undefined where it is a directory. Throws `archive_invalid`. */
+export function archiveBucket({
+  place,
+  config,
+  env = process.env,
+}: Pick<OpenArchiveOptions, 'place' | 'config' | 'env'>): S3Config | undefined {
+  if (place === undefined) return config?.s3;
+  return isS3(place) ? namedBucket(place, config?.s3, env) : undefined;
 }
 
 async function demandDirectory(directory: string, isConfigured: boolean): Promise<void> {

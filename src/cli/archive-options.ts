@@ -1,9 +1,10 @@
 /** What the commands over the archive have in common: which archive, and what of it. */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { ArchiveAccess } from '../archive/open-archive.ts';
 import type { Selection } from '../archive/selection.ts';
 import type { ArchiveUser } from '../archive-query/archive-request.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, S3Config } from '../config/schema.ts';
 import { escapeControl } from '../lib/escape-control.ts';
 import { parseDuration, parseTime, resolveTime } from '../lib/parse-time.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -93,6 +94,8 @@ function usersOf(text: string): ArchiveUser[] {
 
 export interface OpenedArchive extends Disposable {
   store: ObjectStore;
+  /** Undefined where the archive is a directory. */
+  s3: S3Config | undefined;
   /** Undefined where `--archive` says it all. */
   config: Config | undefined;
 }
@@ -104,9 +107,9 @@ export interface OpenedArchive extends Disposable {
 export async function openArchiveOf(
   { config: file, archive: place }: ArchiveOptions,
   terminal: Terminal,
-  access: 'read' | 'write' = 'read',
+  access: ArchiveAccess = 'read',
 ): Promise<OpenedArchive | undefined> {
-  const { needsConfig, openArchive } = await import('../archive/open-archive.ts');
+  const { archiveBucket, needsConfig, openArchive } = await import('../archive/open-archive.ts');
   const { createLogger } = await import('../lib/create-logger.ts');
   const isThere = await isFile(file);
   if (place === undefined && !isThere) {
@@ -118,8 +121,10 @@ export async function openArchiveOf(
   if (!loaded && needsConfig(place) && isThere) return undefined;
   const secrets = loaded?.secrets ?? [];
   const log = await createLogger({ level: 'warn', format: 'auto', secrets, fd: 2 });
-  const store = await openArchive({ place, config: loaded?.config, log, access });
-  return { store, config: loaded?.config, [Symbol.dispose]: () => store.close() };
+  const options = { place, config: loaded?.config };
+  const s3 = archiveBucket(options);
+  const store = await openArchive({ ...options, log, access });
+  return { store, s3, config: loaded?.config, [Symbol.dispose]: () => store.close() };
 }
 
 async function isFile(path: string): Promise<boolean> {
