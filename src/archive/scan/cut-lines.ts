@@ -1,31 +1,32 @@
 /** Bytes to lines: cuts them, finds their times, and leaves out what is not wanted. */
-import { servedEvent } from '../../archive-query/served-event.ts';
-import { eventIdentity } from '../../event.ts';
-import { IdenticalLines } from '../../index/identical-lines.ts';
-import { messageKey } from '../../index/message-key.ts';
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { manifestGap } from '../manifest/gap-scanner.ts';
 import { eventMatcher, neededTexts } from '../selection.ts';
-import { type BatchPart, joinParts, type LineBatch, lineAt } from './line-batch.ts';
-import { lineTime, parsedLine, repeatKey } from './line-facts.ts';
+import { type BatchPart, joinParts, type LineBatch, oneLine } from './line-batch.ts';
+import { lineTime, parsedLine } from './line-facts.ts';
 import type { ScanReport, ScanRequest } from './scan-request.ts';
+import { ServedLines } from './served-lines.ts';
+import { WholeLines } from './whole-lines.ts';
 
 const NEWLINE = 0x0a;
 const GAP_MARK = Buffer.from('"type":"gap"');
-/** No line is nearly as long: such a thing is cut into several. */
-const LINE_BYTES_MAX = 16 * 1024 * 1024;
-
 /** For one segment, from its beginning to its end. */
-export class LineCutter {
+export interface SegmentCutter {
+  /** The wanted ones of the lines that end in these bytes, in the order in which they stand there. May keep the bytes. */
+  cut(bytes: Uint8Array): LineBatch;
+  /** A last line that has no `\n`; it is given one. Not to be asked for where the segment broke off. */
+  finish(): LineBatch;
+}
+
+export class LineCutter implements SegmentCutter {
   readonly #request: ScanRequest;
-  readonly #gate: PrivacyGate;
+  readonly #served: ServedLines | undefined;
   readonly #report: ScanReport;
   readonly #isOfUsers: ReturnType<typeof eventMatcher>;
   readonly #needed: RegExp | undefined;
-  readonly #repeats = new IdenticalLines();
+  readonly #whole = new WholeLines();
   /** What a line without a time goes by. */
   #beforeMs: number;
-  #rest: Uint8Array = new Uint8Array(0);
   #offsets = new Uint32Array(4096);
   #times = new Float64Array(4096);
   /** 0 = not wanted. */
@@ -33,7 +34,7 @@ export class LineCutter {
 
   constructor(request: ScanRequest, gate: PrivacyGate, report: ScanReport) {
     this.#request = request;
-    this.#gate = gate;
+    this.#served = gate.isEmpty ? undefined : new ServedLines(gate, request.platform);
     this.#report = report;
     this.#beforeMs = request.span.fromMs;
     const selection = { ...request.selection, platforms: [], channels: [] };
@@ -42,23 +43,12 @@ export class LineCutter {
     this.#needed = needed && new RegExp(needed.map(RegExp.escape).join('|'), 'gi');
   }
 
-  /** The wanted ones of the lines that end in these bytes, in the order in which they stand there. May keep the bytes. */
   cut(bytes: Uint8Array): LineBatch {
-    const joined = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    const end = joined.lastIndexOf(NEWLINE) + 1;
-    this.#rest = joined.subarray(end);
-    if (this.#rest.length > LINE_BYTES_MAX) return this.#cutAll(Buffer.concat([joined, NEWLINES]));
-    return this.#wantedOf(joined.subarray(0, end));
+    return this.#wantedOf(this.#whole.take(bytes));
   }
 
-  /** A last line that has no `\n`; it is given one. Not to be asked for where the segment broke off. */
   finish(): LineBatch {
-    return this.#cutAll(this.#rest.length === 0 ? this.#rest : Buffer.concat([this.#rest, NEWLINES]));
-  }
-
-  #cutAll(bytes: Uint8Array): LineBatch {
-    this.#rest = new Uint8Array(0);
-    return this.#wantedOf(bytes);
+    return this.#wantedOf(this.#whole.finish());
   }
 
   #wantedOf(bytes: Uint8Array): LineBatch {
@@ -73,7 +63,7 @@ export class LineCutter {
     this.#noteGaps(all);
     if (this.#isOfUsers) this.#demandUsers(all);
     const wanted = joinParts(wantedParts(all, this.#wanted));
-    return this.#gate.isEmpty ? wanted : this.#served(wanted);
+    return this.#served ? shown(wanted, this.#served) : wanted;
   }
 
   /** Fills offsets, times and wishes; how many lines there are. */
@@ -132,32 +122,20 @@ export class LineCutter {
       this.#wanted[index] = event && this.#isOfUsers!(event) ? 1 : 0;
     }
   }
-
-  /** As they may be shown: without people who opted out, and what else was asked to be left out. */
-  #served(lines: LineBatch): LineBatch {
-    const { platform } = this.#request;
-    const parts: BatchPart[] = [];
-    for (let index = 0; index < lines.times.length; index++) {
-      const event = parsedLine(lines.bytes, lines.offsets[index]!, lines.offsets[index + 1]! - 1);
-      let part: BatchPart | undefined = { batch: lines, from: index, to: index + 1 };
-      if (event) {
-        const line = lineAt(lines, index);
-        const before = this.#repeats.countBefore(line.toString('latin1'), event.received_at);
-        const identity = eventIdentity(event);
-        const key = identity === '' ? repeatKey(line, platform, before) : messageKey(platform, identity);
-        const served = servedEvent(this.#gate, { event, timeMs: lines.times[index]!, key });
-        if (served === undefined) part = undefined;
-        else if (served !== event) part = { batch: batchOf(served, lines.times[index]!), from: 0, to: 1 };
-      }
-      const last = parts.at(-1);
-      if (part && last?.batch === part.batch && last.to === part.from) last.to = part.to;
-      else if (part) parts.push(part);
-    }
-    return joinParts(parts);
-  }
 }
 
-const NEWLINES = Buffer.from('\n');
+function shown(lines: LineBatch, served: ServedLines): LineBatch {
+  const parts: BatchPart[] = [];
+  for (const [index, timeMs] of lines.times.entries()) {
+    const verdict = served.judge(lines, index);
+    if (verdict === 'remove') continue;
+    const last = parts.at(-1);
+    if (verdict !== 'keep') parts.push({ batch: oneLine(verdict, timeMs), from: 0, to: 1 });
+    else if (last?.batch === lines && last.to === index) last.to++;
+    else parts.push({ batch: lines, from: index, to: index + 1 });
+  }
+  return joinParts(parts);
+}
 
 function wantedParts(batch: LineBatch, wanted: Uint8Array): BatchPart[] {
   const parts: BatchPart[] = [];
@@ -207,11 +185,6 @@ function lineOf({ offsets, times }: LineBatch, at: number): number {
     else high = middle - 1;
   }
   return low;
-}
-
-function batchOf(event: object, timeMs: number): LineBatch {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
-  return { bytes, offsets: Uint32Array.of(0, bytes.length), times: Float64Array.of(timeMs) };
 }
 
 function grown<T extends { set(from: T): void }>(from: T, to: T): T {

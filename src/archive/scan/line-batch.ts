@@ -20,6 +20,14 @@ export const EMPTY_BATCH: LineBatch = {
   times: new Float64Array(0),
 };
 
+/** @param line without its `\n` */
+export function oneLine(line: Uint8Array, timeMs: number): LineBatch {
+  const bytes = new Uint8Array(line.length + 1);
+  bytes.set(line);
+  bytes[line.length] = 0x0a;
+  return { bytes, offsets: Uint32Array.of(0, bytes.length), times: Float64Array.of(timeMs) };
+}
+
 /** Without its `\n`; shares the batch's memory. */
 export function lineAt({ bytes, offsets }: LineBatch, index: number): Buffer {
   return Buffer.from(

@@ -1,6 +1,7 @@
 /** What is asked of a thread that scans segments, and what it says of them besides their lines: plain data. */
 import type { TimeSpan } from '../../storage/segment-span.ts';
 import type { ManifestGap } from '../manifest/manifest.ts';
+import type { SearchQuery } from '../search/search-query.ts';
 import type { Selection } from '../selection.ts';
 
 export interface ScanRequest {
@@ -10,6 +11,8 @@ export interface ScanRequest {
   span: TimeSpan;
   /** Which lines are wanted; channels and platforms were decided by the segments' names. */
   selection: Pick<Selection, 'fromMs' | 'toMs' | 'users'>;
+  /** Only lines that match; all when left out. */
+  search?: SearchQuery | undefined;
 }
 
 export interface ScanReport {

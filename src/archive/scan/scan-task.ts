@@ -10,7 +10,7 @@ import { errorText } from '../../lib/errors.ts';
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { compressionOf } from '../../segment-name.ts';
 import { mergeBatches, type Origin } from '../merge/merger.ts';
-import { LineCutter } from './cut-lines.ts';
+import { LineCutter, type SegmentCutter } from './cut-lines.ts';
 import { decompressWhole } from './decompress-whole.ts';
 import type { LineBatch } from './line-batch.ts';
 import { ScanPort } from './scan-port.ts';
@@ -54,7 +54,7 @@ export const scan: Task<ScanInput, void> = async ({
 }) => {
   const port = new ScanPort(messages);
   const report = emptyReport();
-  const scanner = new SegmentScanner({ request, port, report, gate: threadGate(), heldBytes });
+  const scanner = new SegmentScanner({ request, port, report, gate: await threadGate(), heldBytes });
   try {
     if (isSorted) await scanner.passSorted(segments);
     else await scanner.sortAndMerge(segments);
@@ -121,7 +121,7 @@ class SegmentScanner {
   async *#cut(segment: ScannedSegment, index: number, atOnce: number): AsyncGenerator<LineBatch> {
     const { request, port, report, gate, heldBytes } = this.#scan;
     const { key, bytes, linesBytes, linesSha256 } = segment;
-    const cutter = new LineCutter(request, gate, report);
+    const cutter = await cutterOf(request, gate, report);
     const compression = compressionOf(key);
     const hash = linesSha256 === undefined ? undefined : createHash('sha256');
     let damage: string | undefined;
@@ -156,6 +156,13 @@ class SegmentScanner {
     damage ??= port.damageOf(index);
     if (damage !== undefined) report.damaged.push({ key, reason: damage });
   }
+}
+
+async function cutterOf(request: ScanRequest, gate: PrivacyGate, report: ScanReport): Promise<SegmentCutter> {
+  const { search } = request;
+  if (!search) return new LineCutter(request, gate, report);
+  const { HitCutter } = await import('../search/hit-cutter.ts');
+  return new HitCutter({ ...request, search }, gate, report);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -8,6 +8,7 @@ import type { StoredSegment } from '../../storage/read-segment.ts';
 import { segmentSpan, type TimeSpan } from '../../storage/segment-span.ts';
 import type { ManifestGap } from '../manifest/manifest.ts';
 import type { LineSource } from '../merge/line-source.ts';
+import type { SearchQuery } from '../search/search-query.ts';
 import type { Selection } from '../selection.ts';
 import type { DamagedObject, ScanReport } from './scan-request.ts';
 import { SegmentSource } from './segment-source.ts';
@@ -17,6 +18,8 @@ export interface ScannerOptions {
   store: Pick<ObjectStore, 'open'>;
   pool: WorkerPool;
   selection: Selection;
+  /** Only lines that match; all when left out. */
+  search?: SearchQuery;
   signal: AbortSignal;
   /** Lines of an hour that a thread holds in memory, about; its own choice when left out. */
   heldBytes?: number;

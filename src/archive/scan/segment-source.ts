@@ -57,7 +57,7 @@ export class SegmentSource implements LineSource {
   }
 
   async #begin(): Promise<void> {
-    const { signal, selection, pool, heldBytes } = this.#scanner.options;
+    const { signal, selection, search, pool, heldBytes } = this.#scanner.options;
     const fetched = await Promise.all(this.#segments.map((segment) => this.#fetched(segment)));
     signal.throwIfAborted();
     if (this.#isClosed) return;
@@ -68,7 +68,7 @@ export class SegmentSource implements LineSource {
     port1.on('message', (message: FromScan) => this.#take(message, segments.length));
     const first = this.#segments[0]!;
     const input = {
-      request: { platform: this.#platform, span: this.#span, selection },
+      request: { platform: this.#platform, span: this.#span, selection, search },
       segments,
       isSorted: isDayObject(first),
       heldBytes,
