@@ -95,12 +95,15 @@ export async function removeManifests(
     if (generation < below) await store.remove(manifestKey(day, generation), signal);
 }
 
-interface ListedDay {
+export interface ListedDay {
+  /** Of segments. */
   keys: string[];
+  /** Of manifests, in no order. */
   generations: number[];
 }
 
-async function listDay(
+/** What lies in storage of a day. */
+export async function listDay(
   { store, ...day }: PlatformDay & { store: ObjectStore },
   signal: AbortSignal,
 ): Promise<ListedDay> {

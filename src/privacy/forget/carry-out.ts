@@ -10,6 +10,7 @@ import { applyToRows, purgeMessageRow } from './forget-rows.ts';
 import type { ForgetProgress, ForgetterOptions } from './forgetter.ts';
 import { allJudges, type ForgettingDecision, lineJudge } from './line-judge.ts';
 import type { Rewritten } from './rewrite-lines.ts';
+import { TouchedObjects } from './touched-objects.ts';
 
 /** A decision that is to be carried out, and how far it is. */
 export interface ForgetTask {
@@ -57,11 +58,12 @@ async function rewriteAll(
   enter(tasks, 'files');
   await removeBrokenIndexes(spool.root);
   const { instance } = config();
-  await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, onFile, signal });
+  const touched = await TouchedObjects.open({ spool, store, instance });
+  await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, touched, onFile, signal });
   const common = { store, judge, scratch: spool.path('tmp'), onObject, signal };
   enter(tasks, 'objects');
   const fromMs = earliestMs(tasks.map(({ decision }) => decision));
-  await forgetObjects({ ...common, onRewritten, ...(fromMs !== undefined && { fromMs }) });
+  await forgetObjects({ ...common, onRewritten, touched, ...(fromMs !== undefined && { fromMs }) });
   enter(tasks, 'exports');
   // With what reads and writes Parquet.
   const { exportPrefixes, forgetExports } = await import('./forget-exports.ts');

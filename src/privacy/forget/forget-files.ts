@@ -15,6 +15,7 @@ import { type Spool, type SpoolDirectory, syncDirectory } from '../../spool.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { LineJudge } from './line-judge.ts';
 import { type Rewritten, rewriteLines, surveyLines } from './rewrite-lines.ts';
+import type { TouchedObjects } from './touched-objects.ts';
 
 /** What of the recorder and the uploader it takes; where none runs, nobody has to be held back. */
 export interface SpoolKeepers {
@@ -32,6 +33,8 @@ export interface ForgetFilesOptions {
   store: ObjectStore;
   instance: string;
   judge: LineJudge;
+  /** Of a file that an upload was broken off of, the object is rewritten, too. */
+  touched: TouchedObjects;
   /** Before a rewritten file takes its place: what of the index goes with it. */
   onRewritten: (rewritten: Rewritten) => Promise<void>;
   /** Each file that changed, `sealed/twitch_xqc_20261121_1300.jsonl`. */
@@ -167,11 +170,12 @@ async function rewriteOwnObject(
   file: string,
   path: string,
   { linesSha256Before, description }: Rewritten,
-  { store, signal }: ForgetFilesOptions,
+  { store, touched, signal }: ForgetFilesOptions,
 ): Promise<void> {
   const key = objectKey(file)!;
   const there = (await store.head(key, signal))?.description;
   if (there?.linesSha256 !== linesSha256Before) return;
+  await touched.touch(key);
   if (description) await store.replace(key, { path, description }, there.objectSha256, signal);
   else await store.remove(key, signal);
 }

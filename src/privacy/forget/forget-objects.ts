@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayPrefix, platformDayOf } from '../../archive/manifest/manifest-key.ts';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import { type Compression, compressionOf } from '../../segment-name.ts';
@@ -14,6 +15,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments, readSegment, type StoredSegment } from '../../storage/read-segment.ts';
 import type { LineJudge } from './line-judge.ts';
 import { type Rewritten, rewriteLines, surveyLines } from './rewrite-lines.ts';
+import type { TouchedObjects } from './touched-objects.ts';
 
 export interface ForgetObjectsOptions {
   store: ObjectStore;
@@ -24,6 +26,8 @@ export interface ForgetObjectsOptions {
   scratch: string;
   /** Before an object takes the place of the other: what of the index goes with it. */
   onRewritten: (rewritten: Rewritten) => Promise<void>;
+  /** Where manifests tell of the objects: what they have to tell goes with it, too. */
+  touched?: TouchedObjects;
   onObject: (object: ObjectReport) => void;
   signal: AbortSignal;
 }
@@ -40,14 +44,20 @@ export interface ObjectReport {
 const ATTEMPTS_MAX = 3;
 
 export async function forgetObjects(options: ForgetObjectsOptions): Promise<void> {
+  const { touched, signal } = options;
+  let day = '';
   for await (const segment of concerned(options)) {
+    const prefix = dayPrefix(platformDayOf(segment));
+    if (prefix !== day) await touched?.settle(signal);
+    day = prefix;
     options.onObject(await forgetObject(segment.key, compressionOf(segment.key), options));
   }
+  await touched?.settle(signal);
 }
 
 /** What {@link forgetObjects} would do; nothing is touched. */
 export async function surveyObjects(
-  options: Omit<ForgetObjectsOptions, 'onRewritten' | 'scratch'>,
+  options: Omit<ForgetObjectsOptions, 'onRewritten' | 'touched' | 'scratch'>,
 ): Promise<void> {
   const { store, judge, signal, onObject } = options;
   for await (const { key } of concerned(options)) {
@@ -79,7 +89,7 @@ export async function forgetObject(
   compression: Compression,
   options: Omit<ForgetObjectsOptions, 'onObject'>,
 ): Promise<ObjectReport> {
-  const { store, judge, scratch, onRewritten, signal } = options;
+  const { store, judge, scratch, onRewritten, touched, signal } = options;
   for (let attempt = 1; ; attempt++) {
     const head = await store.head(key, signal);
     if (!head) return { key, removed: 0, blanked: 0 };
@@ -99,6 +109,7 @@ export async function forgetObject(
       });
       if (!rewritten) return { key, removed: 0, blanked: 0 };
       await onRewritten(rewritten);
+      await touched?.touch(key);
       const { removed, blanked, description } = rewritten;
       if (!description) {
         await store.remove(key, signal);
