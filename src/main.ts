@@ -12,6 +12,7 @@ import { addOptout } from './cli/commands/optout.ts';
 import { addRun } from './cli/commands/run.ts';
 import { addStatus } from './cli/commands/status.ts';
 import { addStorage } from './cli/commands/storage.ts';
+import { addTail } from './cli/commands/tail.ts';
 import { addToken } from './cli/commands/token.ts';
 import { addVerify } from './cli/commands/verify.ts';
 import { EXIT, EXIT_HELP } from './cli/exit-code.ts';
@@ -49,6 +50,7 @@ const COMMANDS: readonly AddCommand[] = [
   addInit,
   addChannels,
   addStatus,
+  addTail,
   addVerify,
   addStorage,
   addIndex,

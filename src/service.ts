@@ -13,6 +13,7 @@ import { openRecorderHttp } from './api/recorder-http.ts';
 import { recorderStatus } from './api/recorder-status.ts';
 import { applyConfig, setChannels } from './apply-config.ts';
 import { EventChannel } from './channel/event-channel.ts';
+import { LiveFeed } from './channel/live-feed.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
 import { LiveConfig } from './config/live-config.ts';
 import type { LoadedConfig } from './config/load-config.ts';
@@ -119,6 +120,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
       inHand: (file, work) => uploader.inHand(file, work),
     },
   });
+  const feed = new LiveFeed();
   const recorder = new Recorder({
     channel,
     spool,
@@ -128,6 +130,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     fs: systemFileSystem,
     log,
     privacy: decisions.gate,
+    live: feed,
     onCommand: (event) => desk.onCommand(event),
     onSealed: () => uploader.nudge(),
     onBroken: (file, goodBytes) =>
@@ -161,7 +164,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     });
 
   const status = recorderStatus({
-    ...{ version, live, recorder, uploader, connectors, channel, coverage, index, retention },
+    ...{ version, live, recorder, uploader, connectors, channel, coverage, feed, index, retention },
     parseFailures: () => parseFailures,
     now: clock.now,
   });
@@ -181,6 +184,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
       ...shared,
       recorder: recorderControl,
       privacyDesk: desk,
+      live: { feed, spool, certainUntilMs: () => recorder.certainUntilMs },
       index: index?.jobs,
       maintenance: retention,
     },

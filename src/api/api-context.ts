@@ -15,6 +15,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { PrivacyDesk } from '../privacy/privacy-desk.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { LiveSource } from './live/live-events.ts';
 
 /** Fastify whose schemas are zod's: what a route declares is checked, typed and in the OpenAPI document. */
 export type ApiApp = FastifyInstance<
@@ -45,6 +46,8 @@ export interface ApiContext {
   readonly maintenance?: MaintenanceControl | undefined;
   /** Undefined where this process does not record: wishes about privacy are taken where they can be carried out. */
   readonly privacyDesk?: PrivacyDesk | undefined;
+  /** Undefined where this process does not record. */
+  readonly live?: LiveSource | undefined;
   /** What the commands on this machine are let in with, as admin (`state/run.json`). */
   readonly localToken?: string;
 }

@@ -35,6 +35,8 @@ export interface RouteConfig {
   cacheSeconds?: number;
   /** It may read the archive, and say nothing for as long as that takes. */
   readsArchive?: boolean;
+  /** Its answer goes on for as long as the client listens: it takes no turn from those that end. */
+  isEndless?: boolean;
   /** Parameters that the schema does not know are passed over; else they are refused. */
   ignoresUnknown?: boolean;
 }
@@ -132,7 +134,7 @@ async function addHeaders(app: ApiApp, context: ApiContext): Promise<void> {
       else done(null, origin !== undefined && allowed.includes(origin) ? origin : false);
     },
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'x-api-key'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id', 'x-api-key'],
     exposedHeaders: [
       'etag',
       'retry-after',
@@ -193,19 +195,24 @@ async function addGates(app: ApiApp, context: ApiContext): Promise<void> {
     // Fastify's own fires as soon as a body has been read.
     if (request.body !== undefined || request.method !== 'GET')
       Object.defineProperty(request, 'signal', { value: gone });
-    const { scope = 'public', readsArchive = false } = request.routeOptions.config;
+    const { scope = 'public', readsArchive = false, isEndless = false } = request.routeOptions.config;
     request.caller ??= await authentication.caller(request, gone);
     if (request.method !== 'OPTIONS') demandAccess(request.caller, scope, settings().read_access);
-    const giveBack = await turns.take(gone);
-    if (giveBack === undefined)
-      throw new ApiError(503, 'overloaded', 'too many requests wait already', { retryAfterSeconds: 1 });
-    reply.raw.once('close', giveBack);
-    if (gone.aborted) giveBack();
+    if (!isEndless) await takeTurn(turns, reply, gone);
     gone.throwIfAborted();
     if (scope === 'admin' || scope === 'export' || readsArchive) waitOnlyForUs(reply);
     slowClients.watch(reply.raw);
   });
   app.decorate('forgetTokens', () => authentication.forget());
+}
+
+/** Until the client has its answer. */
+async function takeTurn(turns: Turns, { raw }: FastifyReply, gone: AbortSignal): Promise<void> {
+  const giveBack = await turns.take(gone);
+  if (giveBack === undefined)
+    throw new ApiError(503, 'overloaded', 'too many requests wait already', { retryAfterSeconds: 1 });
+  raw.once('close', giveBack);
+  if (gone.aborted) giveBack();
 }
 
 /**

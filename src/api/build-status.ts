@@ -22,6 +22,7 @@ export interface StatusSources {
   connectors(): ConnectorStatus[];
   queue(): { events: number; bytes: number; duplicates: number; full: boolean };
   gaps(): number;
+  live(): StatusReport['live'];
   parseFailures(): number;
   /** Undefined where there is no index. */
   index(): IndexStatus | undefined;
@@ -104,6 +105,7 @@ export function buildStatus(sources: StatusSources): StatusReport {
       queuedBytes: queue.bytes,
       lastCommitMs: Math.round(recorder.lastCommitMs * 100) / 100,
     },
+    live: sources.live(),
     index: index ? indexReport(index, nowMs, sources.redact) : null,
     retention: retention ? retentionReport(retention, sources.redact) : null,
   };

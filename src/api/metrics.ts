@@ -79,6 +79,13 @@ export function createMetrics(sources: MetricsSources): Scrape {
     'Lines that were kept as raw because they could not be understood.',
     ({ recorder }) => recorder.parseFailures,
   );
+  gauge('live_clients', 'Who looks on at the live feed.', ({ live }) => live.clients);
+  counter('live_lines_total', 'Lines given to them.', ({ live }) => live.delivered);
+  counter(
+    'live_dropped_lines_total',
+    'Lines that clients of the live feed were too slow for.',
+    ({ live }) => live.dropped,
+  );
   gauge('queue_events', 'Events received and not recorded yet.', ({ recorder }) => recorder.queued);
   gauge('queue_bytes', 'About their size.', ({ recorder }) => recorder.queuedBytes);
   gauge(

@@ -73,9 +73,18 @@ function withCommon(schema: Described | undefined, { config }: RouteOptions): De
   return {
     ...schema,
     ...(scope !== 'public' && { security: open ? [{}, { token: [] }] : [{ token: [] }], 'x-scope': scope }),
-    response: { 200: { description: 'The answer' }, ...schema?.response, default: ERROR },
+    response: {
+      200: config?.isEndless ? EVENT_STREAM : { description: 'The answer' },
+      ...schema?.response,
+      default: ERROR,
+    },
   };
 }
+
+const EVENT_STREAM = {
+  description: 'Events without end',
+  content: { 'text/event-stream': { schema: { type: 'string' } } },
+};
 
 const ERROR = {
   description: 'What is wrong',

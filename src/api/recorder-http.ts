@@ -74,8 +74,9 @@ export async function openRecorderHttp(options: RecorderHttpOptions): Promise<Re
       {
         ...{ host, port, status, scrape, loadApi, log },
         health: () => healthOf(status()),
-        // Without an index only commands, which bring a token, have something to ask for.
-        isForApi: ({ headers }) => hasIndex || headers.authorization !== undefined,
+        // Without an index there is the live feed, and what commands, which bring a token, ask for.
+        isForApi: ({ headers, url }) =>
+          hasIndex || headers.authorization !== undefined || /^\/api\/live(?:[/?]|$)/.test(url ?? ''),
         onListening: (url) => {
           log.info({ url }, `listening on ${url}`);
           void announce(url);

@@ -1,5 +1,6 @@
 /** A recorder's own account of itself, put together of what each of its parts knows. */
 import type { EventChannel } from '../channel/event-channel.ts';
+import type { LiveFeed } from '../channel/live-feed.ts';
 import type { LiveConfig } from '../config/live-config.ts';
 import type { Connector } from '../connectors/connector.ts';
 import type { IndexStatus } from '../index/index-status.ts';
@@ -19,6 +20,7 @@ export interface RecorderParts {
   channel: EventChannel;
   coverage: CoverageLog;
   parseFailures: () => number;
+  feed: LiveFeed;
   /** Undefined where there is no index. */
   index: { status(): IndexStatus } | undefined;
   retention: { status(): RetentionStatus } | undefined;
@@ -41,6 +43,7 @@ export function recorderStatus(parts: RecorderParts): () => StatusReport {
     connectors: () => connectors.map((connector) => connector.status()),
     queue: () => ({ ...channel.held, duplicates: channel.duplicates, full: channel.full }),
     gaps: () => coverage.gaps,
+    live: () => parts.feed.status(),
     parseFailures: parts.parseFailures,
     index: () => parts.index?.status(),
     retention: () => parts.retention?.status(),

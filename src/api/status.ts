@@ -13,6 +13,7 @@ export interface StatusReport {
   spool: SpoolReport;
   upload: UploadReport;
   recorder: RecorderReport;
+  live: LiveReport;
   /** Null where this process keeps no index, as the next. */
   index: IndexReport | null;
   retention: RetentionReport | null;
@@ -122,6 +123,14 @@ export interface RecorderReport {
   queuedBytes: number;
   /** How long the last commit (append and fdatasync) took. */
   lastCommitMs: number;
+}
+
+/** The live feed: lines since the start. */
+export interface LiveReport {
+  clients: number;
+  delivered: number;
+  /** Which clients that were too slow did not get. */
+  dropped: number;
 }
 
 /** What `<data_dir>/state/run.json` holds while an instance runs: how the command line finds it. */

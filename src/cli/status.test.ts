@@ -79,6 +79,7 @@ const REPORT: StatusReport = {
     },
     ...{ waitingFiles: 2, refusedFiles: 0, scannedAt: null, failedObjects: 0, lastError: null },
   },
+  live: { clients: 0, delivered: 0, dropped: 0 },
   retention: null,
 };
 

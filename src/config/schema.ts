@@ -380,6 +380,8 @@ export const configSchema = z.strictObject({
       page_max: count.max(10_000).default(1_000),
       /** Days that one query may span at most. */
       range_max_days: count.max(36_500).default(366),
+      /** Who may look on at `/api/live` at a time. */
+      live_clients_max: count.default(32),
       /** The name that people say to opt out: `!chatlog optout CODE`. */
       optout_name: z
         .string()

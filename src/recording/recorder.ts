@@ -12,6 +12,7 @@
  */
 import type { EventChannel } from '../channel/event-channel.ts';
 import { heldBytes } from '../channel/event-channel.ts';
+import type { LiveFeed } from '../channel/live-feed.ts';
 import { type CapturedEvent, type ChatEvent, eventType } from '../event.ts';
 import { ChatlogError, errorText } from '../lib/errors.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
@@ -27,6 +28,8 @@ export interface RecorderOptions extends OpenSegmentsOptions {
   policies: RecordingPolicies;
   /** Nobody asked for anything when left out. */
   privacy?: PrivacyGate;
+  /** Told of each line that is taken for recording. */
+  live?: Pick<LiveFeed, 'publish'>;
   /** Somebody said a live message that begins with `!`. */
   onCommand?: (event: ChatEvent) => void;
 }
@@ -238,6 +241,7 @@ export class Recorder {
     const line = `${JSON.stringify(event)}\n`;
     const segment = this.#segments.segmentFor(record, captured.timeMs);
     segment.add(line, bytes, sequence, monotonicMs);
+    this.#options.live?.publish(event, line);
     this.#pendingChars += line.length;
     if (segment.pending.lines >= this.#options.config.batch_size) this.#batchIsFull = true;
     record.count(type, nowMs);
