@@ -2,6 +2,8 @@
  * The objects' own retention (`object_retention_days`), `forever` unless configured. An object goes when its day is past
  * that, and the index has no need of it any more: its rows are gone, and its pipelines have run.
  */
+import { dayPrefix, platformDayOf } from '../../archive/manifest/manifest-key.ts';
+import { listDay, removeManifests, writeManifest } from '../../archive/manifest/write-manifest.ts';
 import { resolveChannels } from '../../config/resolve-channels.ts';
 import type { Config } from '../../config/schema.ts';
 import { decodeName } from '../../segment-name.ts';
@@ -24,29 +26,65 @@ export interface ExpireOptions {
 }
 
 export async function expireObjects(options: ExpireOptions): Promise<ObjectsReport> {
-  const { store, config, nowMs, signal } = options;
+  const { config, nowMs } = options;
   const report: ObjectsReport = { removed: 0, bytes: 0, waiting: 0, keys: [] };
   const endMs = latestFloorMs(config, nowMs);
   if (endMs === undefined) return report;
   const rules = rulesOf(options);
   const needed = new DaysInUse(options.database);
-  // Keys sort by their dates: what follows the latest floor need not be listed.
-  for await (const segment of listSegments(store, {}, signal)) {
-    const dayMs = startOfDay(segment.startMs);
-    if (dayMs >= endMs) break;
-    const rule = rules(segment);
-    if (rule.objectFloorMs === undefined || dayMs >= rule.objectFloorMs) continue;
-    const isNeeded = rule.floorMs === undefined || dayMs >= rule.floorMs || (await needed.has(rule, dayMs));
-    if (isNeeded) {
-      report.waiting++;
-      continue;
+  for await (const segments of platformDays(options, endMs)) {
+    const going: StoredSegment[] = [];
+    for (const segment of segments) {
+      const rule = rules(segment);
+      const dayMs = startOfDay(segment.startMs);
+      if (rule.objectFloorMs === undefined || dayMs >= rule.objectFloorMs) continue;
+      const isNeeded = rule.floorMs === undefined || dayMs >= rule.floorMs || (await needed.has(rule, dayMs));
+      if (isNeeded) report.waiting++;
+      else going.push(segment);
     }
-    if (!options.dryRun) await removeObject(segment.key, options);
-    report.removed++;
-    report.bytes += segment.bytes;
-    if (report.keys.length < LISTED_MAX) report.keys.push(segment.key);
+    if (!options.dryRun && going.length > 0) await removeObjects(going, segments, options);
+    for (const { key, bytes } of going) {
+      report.removed++;
+      report.bytes += bytes;
+      if (report.keys.length < LISTED_MAX) report.keys.push(key);
+    }
   }
   return report;
+}
+
+/** The segments of each platform's day before a time, in the order of their keys, which is that of their dates. */
+async function* platformDays(
+  { store, signal }: ExpireOptions,
+  endMs: number,
+): AsyncGenerator<StoredSegment[]> {
+  let day: StoredSegment[] = [];
+  for await (const segment of listSegments(store, {}, signal)) {
+    const [first] = day;
+    const isOther = first && dayPrefix(platformDayOf(first)) !== dayPrefix(platformDayOf(segment));
+    if (isOther) yield day;
+    if (isOther) day = [];
+    // What follows need not be listed.
+    if (startOfDay(segment.startMs) >= endMs) break;
+    day.push(segment);
+  }
+  if (day.length > 0) yield day;
+}
+
+/** The manifest first: what it lists without its object would be found missing. */
+async function removeObjects(
+  going: readonly StoredSegment[],
+  segments: readonly StoredSegment[],
+  options: ExpireOptions,
+): Promise<void> {
+  const { store, config, signal } = options;
+  const day = { ...platformDayOf(going[0]!), store };
+  const { generations } = await listDay(day, signal);
+  if (going.length === segments.length) await removeManifests(day, signal);
+  else if (generations.length > 0) {
+    const without = new Set(going.map(({ key }) => key));
+    await writeManifest({ ...day, by: config.instance, now: () => options.nowMs, without }, signal);
+  }
+  for (const { key } of going) await removeObject(key, options);
 }
 
 /** The ledger first: a row without its object would promise what is not there. */

@@ -6,6 +6,9 @@ import {
   type RetentionWorld,
   retentionWorld,
 } from '../../../test/support/retention-world.ts';
+import { type PlatformDay, platformDayOf } from '../../archive/manifest/manifest-key.ts';
+import { writeManifest } from '../../archive/manifest/write-manifest.ts';
+import { storedSegment } from '../../storage/read-segment.ts';
 import type { Database } from '../database/database.ts';
 import { DAY_MS } from './due-ranges.ts';
 import { maintain } from './maintain.ts';
@@ -355,6 +358,32 @@ describe('objects', () => {
     expect(objects.waiting).toBe(all.ever! / 2);
     expect(planned.objects).toEqual(objects);
     expect(await count(database, 'segments', "t.channel = 'short'")).toBe(all.short! / 2);
+  });
+
+  it('go out of the manifest of their day, which goes with the last of them', async () => {
+    await using database = await openDatabase('PostgreSQL 15');
+    await using world = await threeChannels(database);
+    const { store } = world;
+    const keys: string[] = [];
+    for await (const { key } of store.list('', signal)) keys.push(key);
+    const days = new Map(
+      keys.map((key) => platformDayOf(storedSegment(key, 0)!)).map((of) => [of.dayMs, of]),
+    );
+    const write = (of: PlatformDay) => writeManifest({ ...of, store, by: '', now: () => NOW }, signal);
+    for (const of of days.values()) await write(of);
+
+    world.configure({ ...CONFIG, defaults: { retention_days: 30, object_retention_days: 50 } });
+    const { objects } = await maintain({}, world.tools, signal);
+    expect(objects.removed).toBeGreaterThan(0);
+    const left: string[] = [];
+    for await (const { key } of store.list('', signal)) left.push(key);
+    expect(left.filter((key) => key.endsWith('_manifest-0002.json'))).not.toEqual([]);
+    for (const of of days.values()) expect(await write(of)).toMatchObject({ isNew: false });
+
+    world.configure({ defaults: { retention_days: 30, object_retention_days: 50 } });
+    await maintain({}, world.tools, signal);
+    for await (const { key } of store.list('', signal))
+      expect(Date.parse(key.slice(0, 10).replaceAll('/', '-'))).toBeGreaterThan(NOW - 52 * DAY_MS);
   });
 
   it('stay for pipelines that have not run over their day, as after the index was lost', async () => {
