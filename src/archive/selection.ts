@@ -60,7 +60,9 @@ export function segmentMatcher(selection: Selection): (segment: StoredSegment) =
  * Whether a line is of the people asked for; undefined where it may be of anyone. Times are not looked at here: those who
  * cut lines know them already.
  */
-export function eventMatcher({ users }: Selection): ((event: ChatEvent) => boolean) | undefined {
+export function eventMatcher({
+  users,
+}: Pick<Selection, 'users'>): ((event: ChatEvent) => boolean) | undefined {
   if (users.length === 0) return undefined;
   return (event) => users.some((user) => concerns(event, user));
 }

@@ -10,8 +10,8 @@ export interface LineSource {
 
 /** A source that is not begun before it is needed. */
 export interface PlannedSource {
-  /** Of its lines. */
-  platform: string;
+  /** Of its lines; undefined where they are of several. */
+  platform: string | undefined;
   /** It holds no line before this, ms since the epoch. */
   fromMs: number;
   /** What it takes of memory from when it is begun to when it is closed, about. */

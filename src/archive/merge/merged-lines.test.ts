@@ -79,9 +79,9 @@ describe('the lines of an archive', () => {
     const model = modelLines(segments.map(({ lines }) => lines));
     for (const [name, lines] of days) if (name.length % 2 === 0) await putDay(it.store, lines);
     expect((await it.read()).lines).toEqual(model);
-    const limits = { streamBytes: 0, hourBytes: 0, aheadBytes: 0 };
+    const limits = { streamBytes: 0, stretchBytes: 0, aheadBytes: 0 };
     expect((await it.read({}, { limits, heldBytes: 4_096 })).lines).toEqual(model);
-    const some = { streamBytes: 13 * 1024 ** 2, hourBytes: 600_000, aheadBytes: 1_000_000 };
+    const some = { streamBytes: 13 * 1024 ** 2, stretchBytes: 600_000, aheadBytes: 1_000_000 };
     expect((await it.read({}, { limits: some, heldBytes: 20_000 })).lines).toEqual(model);
   });
 

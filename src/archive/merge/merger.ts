@@ -13,8 +13,8 @@ import { type TiedLine, untie } from './untie.ts';
 
 /** Whose lines they are. Identical lines are counted in each origin by itself: cuts of one segment have one. */
 export interface Origin {
-  /** As in the lines. */
-  platform: string;
+  /** As in the lines; undefined where they are of several. */
+  platform: string | undefined;
 }
 
 /** One source, as the merger sees it. */

@@ -1,6 +1,6 @@
 /**
- * Which sources a day's segments are, and what of it has to be merged beforehand: so many sources at a time are open, and so
- * much of an hour is in memory, however many channels there are. What is too much is merged in groups into a temporary file.
+ * Which sources a day's segments are: stretches of hours that one thread merges, and day objects, of which so many at a time
+ * are read side by side. More of them are merged in groups into a temporary file first.
  */
 import { decodeName } from '../../segment-name.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
@@ -16,8 +16,8 @@ import { readAhead } from './read-ahead.ts';
 export interface MergeLimits {
   /** Of day objects that are read side by side. */
   streamBytes: number;
-  /** Of the hour that is written. */
-  hourBytes: number;
+  /** Of hours that one thread merges at a time; an hour alone may be larger. */
+  stretchBytes: number;
   /** Fetched and cut before it is needed. */
   aheadBytes: number;
 }
@@ -25,15 +25,16 @@ export interface MergeLimits {
 const MIB = 1024 * 1024;
 export const MERGE_LIMITS: MergeLimits = {
   streamBytes: 96 * MIB,
-  hourBytes: 48 * MIB,
+  stretchBytes: 16 * MIB,
   aheadBytes: 64 * MIB,
 };
 
 /** Of one day object: what is decompressed and on its way. */
 const STREAM_BYTES = 6 * MIB;
-/** What a thread holds of one channel's hour at most (`scan-task.ts`), with what is on its way. */
+/** What a thread holds of its hours at most (`scan-task.ts`), with what is on its way. */
 const SOURCE_BYTES_MAX = 40 * MIB;
-const SOURCE_BYTES_MIN = 256 * 1024;
+/** Of what is read back from a temporary file. */
+const SPILLED_BYTES = 256 * 1024;
 
 /** @param segments of one UTC day; the result is in the order of `fromMs` */
 export function planSources(
@@ -41,56 +42,65 @@ export function planSources(
   scanner: Scanner,
   limits: MergeLimits,
 ): PlannedSource[] {
-  const count = scanner.findings;
-  const days: PlannedSource[] = [];
-  const hours = new Map<number, PlannedSource[]>();
-  for (const group of Map.groupBy(segments, sourceName).values()) {
-    const { fromMs } = segmentSpan(group[0]!);
-    const platform = decodeName(group[0]!.platform) ?? group[0]!.platform;
-    const source = { platform, fromMs, open: () => scanner.open(group) };
-    if (isDayObject(group[0]!)) days.push({ ...source, heldBytes: STREAM_BYTES });
-    else {
-      const others = hours.get(fromMs) ?? [];
-      hours.set(fromMs, others);
-      others.push({ ...source, heldBytes: estimatedBytes(group) });
-    }
-  }
+  const [days = [], hours = []] = [segments.filter(isDayObject), segments.filter(isHour)];
+  const streams = days.map((segment) => planned([segment], STREAM_BYTES, scanner));
   return [
-    ...limited(days, limits.streamBytes, count),
-    ...[...hours.values()].flatMap((sources) => limited(sources, limits.hourBytes, count)),
+    ...limited(streams, limits.streamBytes, scanner.findings),
+    ...stretches(hours, limits, scanner),
   ].sort((a, b) => a.fromMs - b.fromMs);
 }
 
-/** Each day object is a source of its own; of a channel's hour all segments are one. */
-function sourceName(segment: StoredSegment): string {
-  const { platform, channel, suffix } = segment;
-  return `${segmentSpan(segment).fromMs} ${platform} ${channel}${isDayObject(segment) ? ` ${suffix}` : ''}`;
+function isHour(segment: StoredSegment): boolean {
+  return !isDayObject(segment);
+}
+
+/** Hours that follow each other and are small are one source, with all their channels: a thread merges them. */
+function stretches(
+  segments: readonly StoredSegment[],
+  limits: MergeLimits,
+  scanner: Scanner,
+): PlannedSource[] {
+  const hours = Map.groupBy(segments, (segment) => segmentSpan(segment).fromMs);
+  const sources: PlannedSource[] = [];
+  let stretch: StoredSegment[] = [];
+  const end = () => {
+    if (stretch.length > 0) sources.push(planned(stretch, estimatedBytes(stretch), scanner));
+    stretch = [];
+  };
+  for (const [, hour] of [...hours].sort(([a], [b]) => a - b)) {
+    if (estimatedBytes([...stretch, ...hour]) > limits.stretchBytes) end();
+    stretch = [...stretch, ...hour];
+  }
+  end();
+  return sources;
+}
+
+function planned(segments: StoredSegment[], heldBytes: number, scanner: Scanner): PlannedSource {
+  const platforms = new Set(segments.map(({ platform }) => platform));
+  const [platform = ''] = platforms;
+  return {
+    platform: platforms.size === 1 ? (decodeName(platform) ?? platform) : undefined,
+    fromMs: segmentSpan(segments[0]!).fromMs,
+    heldBytes: Math.min(SOURCE_BYTES_MAX, heldBytes),
+    open: () => scanner.open(segments),
+  };
 }
 
 /** As they are where they fit together; else merged beforehand in groups that do. */
 function limited(sources: PlannedSource[], heldMax: number, count: MergeCount): PlannedSource[] {
   if (sources.length < 2 || heldBytesOf(sources) <= heldMax) return sources;
   const groups: PlannedSource[][] = [];
-  for (const ofPlatform of Map.groupBy(sources, ({ platform }) => platform).values()) {
-    let group: PlannedSource[] = [];
-    for (const source of ofPlatform) {
-      if (group.length > 0 && heldBytesOf([...group, source]) > heldMax) {
-        groups.push(group);
-        group = [];
-      }
-      group.push(source);
-    }
-    groups.push(group);
+  for (const source of sources) {
+    const group = groups.at(-1);
+    if (group && heldBytesOf([...group, source]) <= heldMax) group.push(source);
+    else groups.push([source]);
   }
-  if (groups.every(({ length }) => length === 1)) return sources;
+  if (groups.length === sources.length) return sources;
   const merged = groups.map((group): PlannedSource => {
-    const { platform, fromMs } = group[0]!;
-    return {
-      platform,
-      fromMs,
-      heldBytes: SOURCE_BYTES_MIN,
-      open: () => spilledSource(group, heldMax, count),
-    };
+    const platforms = new Set(group.map(({ platform }) => platform));
+    const platform = platforms.size === 1 ? group[0]!.platform : undefined;
+    const { fromMs } = group[0]!;
+    return { platform, fromMs, heldBytes: SPILLED_BYTES, open: () => spilledSource(group, heldMax, count) };
   });
   return limited(merged, heldMax, count);
 }
@@ -127,8 +137,7 @@ function spilledSource(group: readonly PlannedSource[], heldMax: number, count: 
 }
 
 function estimatedBytes(segments: readonly StoredSegment[]): number {
-  const bytes = segments.reduce((sum, segment) => sum + segment.bytes * ratio(segment.key), 0);
-  return Math.min(SOURCE_BYTES_MAX, Math.max(SOURCE_BYTES_MIN, bytes));
+  return segments.reduce((sum, { key, bytes }) => sum + bytes * ratio(key), 0);
 }
 
 /** Chat compresses to about a tenth. */

@@ -32,7 +32,7 @@ function keyed(lines: readonly TiedLine[]): KeyedLine[] {
   const repeats = new Map<Origin, Map<string, number>>();
   return lines.map(({ origin, batch, at }) => {
     const { bytes, offsets, times } = batch;
-    const { platform } = origin;
+    const platform = origin.platform ?? platformOf(batch, at);
     const [start, end] = [offsets[at]!, offsets[at + 1]! - 1];
     const { receivedMs, key } = lineFacts(bytes, start, end, platform);
     const isTimed = receivedMs !== undefined || !Number.isNaN(lineTime(bytes, start, end));
@@ -46,6 +46,10 @@ function keyed(lines: readonly TiedLine[]): KeyedLine[] {
     counts.set(line.toString('latin1'), before + 1);
     return { ...place, key: repeatKey(line, platform, before) };
   });
+}
+
+function platformOf({ bytes, offsets }: LineBatch, at: number): string {
+  return String(parsedLine(bytes, offsets[at]!, offsets[at + 1]! - 1)?.platform);
 }
 
 function compareTied(a: KeyedLine, b: KeyedLine): number {

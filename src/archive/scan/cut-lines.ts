@@ -4,12 +4,17 @@ import { manifestGap } from '../manifest/gap-scanner.ts';
 import { eventMatcher, neededTexts } from '../selection.ts';
 import { type BatchPart, joinParts, type LineBatch, oneLine } from './line-batch.ts';
 import { lineTime, parsedLine } from './line-facts.ts';
-import type { ScanReport, ScanRequest } from './scan-request.ts';
+import type { LineRequest, ScannedSegment, ScanReport } from './scan-request.ts';
 import { ServedLines } from './served-lines.ts';
 import { WholeLines } from './whole-lines.ts';
 
 const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+/** Where the channel's name begins, and where after it the user's does. */
+const NAME_AT = '{"timestamp":"2026-11-21T13:00:00.000Z","channel":"'.length;
+const USER_AT = '","username":"'.length;
 const GAP_MARK = Buffer.from('"type":"gap"');
+
 /** For one segment, from its beginning to its end. */
 export interface SegmentCutter {
   /** The wanted ones of the lines that end in these bytes, in the order in which they stand there. May keep the bytes. */
@@ -19,7 +24,10 @@ export interface SegmentCutter {
 }
 
 export class LineCutter implements SegmentCutter {
-  readonly #request: ScanRequest;
+  readonly #segment: ScannedSegment;
+  readonly #request: LineRequest;
+  /** Of the channel's name in the lines. */
+  readonly #nameBytes: number;
   readonly #served: ServedLines | undefined;
   readonly #report: ScanReport;
   readonly #isOfUsers: ReturnType<typeof eventMatcher>;
@@ -32,14 +40,15 @@ export class LineCutter implements SegmentCutter {
   /** 0 = not wanted. */
   #wanted = new Uint8Array(4096);
 
-  constructor(request: ScanRequest, gate: PrivacyGate, report: ScanReport) {
+  constructor(segment: ScannedSegment, request: LineRequest, gate: PrivacyGate, report: ScanReport) {
+    this.#segment = segment;
     this.#request = request;
-    this.#served = gate.isEmpty ? undefined : new ServedLines(gate, request.platform);
+    this.#nameBytes = Buffer.byteLength(JSON.stringify(segment.channel)) - 2;
+    this.#served = gate.isEmpty ? undefined : new ServedLines(gate, segment.platform);
     this.#report = report;
-    this.#beforeMs = request.span.fromMs;
-    const selection = { ...request.selection, platforms: [], channels: [] };
-    this.#isOfUsers = eventMatcher(selection);
-    const needed = neededTexts(selection);
+    this.#beforeMs = segment.span.fromMs;
+    this.#isOfUsers = eventMatcher(request);
+    const needed = neededTexts(request);
     this.#needed = needed && new RegExp(needed.map(RegExp.escape).join('|'), 'gi');
   }
 
@@ -69,8 +78,8 @@ export class LineCutter implements SegmentCutter {
   /** Fills offsets, times and wishes; how many lines there are. */
   #findLines(bytes: Uint8Array): number {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { span, selection } = this.#request;
-    const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = selection;
+    const { span } = this.#segment;
+    const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = this.#request;
     let count = 0;
     for (let start = 0; start < bytes.length; ) {
       const end = buffer.indexOf(NEWLINE, start);
@@ -100,12 +109,25 @@ export class LineCutter implements SegmentCutter {
     this.#wanted = grown(this.#wanted, new Uint8Array(this.#wanted.length * 2));
   }
 
-  #noteGaps(lines: LineBatch): void {
-    for (const index of linesWith(lines, GAP_MARK)) {
-      if (this.#wanted[index] === 0) continue;
-      const event = parsedLine(lines.bytes, lines.offsets[index]!, lines.offsets[index + 1]! - 1);
+  /**
+   * A gap is nobody's: its `username` is empty, which is looked for where it has to stand. Lines that begin in any other way
+   * are looked at, too.
+   */
+  #noteGaps({ bytes, offsets, times }: LineBatch): void {
+    const name = NAME_AT + this.#nameBytes;
+    for (let index = 0; index < times.length; index++) {
+      const at = offsets[index]! + name;
+      const isPlain = bytes[at] === QUOTE && bytes[at + USER_AT - 1] === QUOTE;
+      if ((isPlain && bytes[at + USER_AT] !== QUOTE) || this.#wanted[index] === 0) continue;
+      const line = Buffer.from(
+        bytes.buffer,
+        bytes.byteOffset + offsets[index]!,
+        offsets[index + 1]! - offsets[index]!,
+      );
+      if (!line.includes(GAP_MARK)) continue;
+      const event = parsedLine(line, 0, line.length);
       const gap = event && manifestGap(event);
-      if (gap) this.#report.gaps.push(gap);
+      if (gap) this.#report.gaps.push({ platform: this.#segment.platform, ...gap });
     }
   }
 
@@ -153,17 +175,7 @@ function wantedParts(batch: LineBatch, wanted: Uint8Array): BatchPart[] {
   return parts;
 }
 
-/** The lines that hold the text, by their places in the batch. */
-function* linesWith(lines: LineBatch, text: Buffer): Generator<number> {
-  const buffer = Buffer.from(lines.bytes.buffer, lines.bytes.byteOffset, lines.bytes.length);
-  for (let at = buffer.indexOf(text); at >= 0; ) {
-    const index = lineOf(lines, at);
-    yield index;
-    at = buffer.indexOf(text, lines.offsets[index + 1]!);
-  }
-}
-
-/** @param pattern global; over the lines as latin1 */
+/** The lines that match, by their places in the batch. */
 function* linesMatching(lines: LineBatch, pattern: RegExp): Generator<number> {
   const { bytes, offsets } = lines;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');

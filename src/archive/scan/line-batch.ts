@@ -87,14 +87,14 @@ export function joinParts(parts: readonly BatchPart[]): LineBatch {
     length += batch.offsets[to]! - batch.offsets[from]!;
     lines += to - from;
   }
-  const bytes = new Uint8Array(length);
+  const bytes = Buffer.allocUnsafeSlow(length) as Buffer<ArrayBuffer>;
   const offsets = new Uint32Array(lines + 1);
   const times = new Float64Array(lines);
   let at = 0;
   let line = 0;
   for (const { batch, from, to } of parts) {
     const start = batch.offsets[from]!;
-    bytes.set(batch.bytes.subarray(start, batch.offsets[to]!), at);
+    copyBytes(batch.bytes, bytes, at, start, batch.offsets[to]!);
     for (let index = from; index < to; index++) {
       offsets[line] = at + batch.offsets[index]! - start;
       times[line++] = batch.times[index]!;
@@ -104,6 +104,22 @@ export function joinParts(parts: readonly BatchPart[]): LineBatch {
   offsets[lines] = length;
   return { bytes, offsets, times };
 }
+
+function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end: number): void {
+  Buffer.prototype.copy.call(from, to, at, start, end);
+}
+
+/**
+ * Gives the memory of large batches back now, and not when the collector comes by: nothing may look at the batch any more.
+ * What shares its memory with something else stays.
+ */
+export function releaseBatch({ bytes }: LineBatch): void {
+  const { buffer, byteLength } = bytes;
+  if (byteLength > RELEASED_BYTES_MIN && byteLength === buffer.byteLength) buffer.transfer(0);
+}
+
+/** Smaller ones may lie in the pool of small Buffers. */
+const RELEASED_BYTES_MIN = 64 * 1024;
 
 /** What has to be named to give a batch away to another thread. It must not share its memory with another one. */
 export function batchBuffers({ bytes, offsets, times }: LineBatch): ArrayBuffer[] {

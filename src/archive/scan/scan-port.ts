@@ -1,4 +1,4 @@
-/** A thread's end of the conversation about one scan: batches go out as fast as they are taken, pieces of objects come in. */
+/** A thread's end of the conversation about one scan: objects come in as they are asked for, batches go out as they are taken. */
 import type { MessagePort } from 'node:worker_threads';
 import { batchBuffers, type LineBatch, ownBatch, splitBatch } from './line-batch.ts';
 import type { ScanReport } from './scan-request.ts';
@@ -6,34 +6,51 @@ import type { ScanReport } from './scan-request.ts';
 /** From the thread. */
 export type FromScan =
   | { kind: 'batch'; batch: LineBatch }
-  /** The next piece of this segment. */
+  /** This segment's object, or the next piece of it. */
   | { kind: 'want'; segment: number }
   | { kind: 'end'; report: ScanReport };
 
 /** To the thread. A port that closes ends the scan. */
 export type ToScan =
   /** One more batch may come. */
-  | { kind: 'more' }
+  { kind: 'more' } | SegmentAnswer;
+
+export type SegmentAnswer =
+  | WholeObject
+  /** Of an object that is too large to be held. */
   | { kind: 'piece'; bytes: Uint8Array }
-  /** The segment has no more; `damage`: its bytes were not those it describes. */
-  | { kind: 'pieceEnd'; damage: string | undefined };
+  /** There are no more pieces; `damage`: they were not what the object describes. */
+  | { kind: 'pieceEnd'; damage: string | undefined }
+  /** It went away: there is nothing to read. */
+  | { kind: 'missing' };
+
+export interface WholeObject {
+  kind: 'whole';
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Of its lines, as the object says. */
+  linesBytes?: number;
+  /** What its lines must have; left out where the object's own digest has shown them to be intact, or it has none. */
+  linesSha256?: string;
+}
 
 /** Batches on their way. */
-export const CREDITS = 4;
+const CREDITS = 4;
 const BATCH_BYTES = 1024 * 1024;
 
 export class ScanPort {
   isClosed = false;
   readonly #port: MessagePort;
-  readonly #damages = new Map<number, string>();
   #credits = CREDITS;
-  #piece: Uint8Array | 'end' | undefined;
-  #pieceDamage: string | undefined;
+  #answer: SegmentAnswer | undefined;
   #wake = Promise.withResolvers<void>();
 
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', (message: ToScan) => this.#take(message));
+    port.on('message', (message: ToScan) => {
+      if (message.kind === 'more') this.#credits++;
+      else this.#answer = message;
+      this.#wake.resolve();
+    });
     port.on('close', () => {
       this.isClosed = true;
       this.#wake.resolve();
@@ -46,47 +63,30 @@ export class ScanPort {
       await this.#until(() => this.#credits > 0);
       this.#credits--;
       const own = ownBatch(part);
-      this.#port.postMessage({ kind: 'batch', batch: own } satisfies FromScan, batchBuffers(own));
+      this.#say({ kind: 'batch', batch: own }, batchBuffers(own));
     }
   }
 
-  /** The object's bytes as stored; {@link damageOf} tells afterwards whether they were right. */
-  async *pieces(segment: number): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      this.#port.postMessage({ kind: 'want', segment } satisfies FromScan);
-      await this.#until(() => this.#piece !== undefined);
-      const piece: Uint8Array | 'end' = this.#piece!;
-      if (piece === 'end') {
-        if (this.#pieceDamage !== undefined) this.#damages.set(segment, this.#pieceDamage);
-        return;
-      }
-      this.#piece = undefined;
-      yield piece;
-    }
-  }
-
-  damageOf(segment: number): string | undefined {
-    return this.#damages.get(segment);
+  /** The segment's object or, where that is large, its next piece. */
+  async ask(segment: number): Promise<SegmentAnswer> {
+    this.#say({ kind: 'want', segment });
+    await this.#until(() => this.#answer !== undefined);
+    const answer = this.#answer!;
+    this.#answer = undefined;
+    return answer;
   }
 
   end(report: ScanReport): void {
-    this.#port.postMessage({ kind: 'end', report } satisfies FromScan);
+    this.#say({ kind: 'end', report });
     this.#port.close();
   }
 
-  #take(message: ToScan): void {
-    if (message.kind === 'more') this.#credits++;
-    else if (message.kind === 'piece') this.#piece = message.bytes;
-    else {
-      this.#piece = 'end';
-      this.#pieceDamage = message.damage;
-    }
-    this.#wake.resolve();
+  #say(message: FromScan, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
   }
 
   async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) {
-      if (this.isClosed) throw new Error('nobody listens any more');
+    while (!isSo() && !this.isClosed) {
       this.#wake = Promise.withResolvers();
       await this.#wake.promise;
     }

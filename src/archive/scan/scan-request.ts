@@ -4,15 +4,19 @@ import type { ManifestGap } from '../manifest/manifest.ts';
 import type { SearchQuery } from '../search/search-query.ts';
 import type { Selection } from '../selection.ts';
 
-export interface ScanRequest {
-  /** Of all segments, as in the lines. */
-  platform: string;
-  /** In which the lines of all segments lie by their names. */
-  span: TimeSpan;
-  /** Which lines are wanted; channels and platforms were decided by the segments' names. */
-  selection: Pick<Selection, 'fromMs' | 'toMs' | 'users'>;
+/** Which lines are wanted; channels and platforms were decided by the segments' names. */
+export interface LineRequest extends Pick<Selection, 'fromMs' | 'toMs' | 'users'> {
   /** Only lines that match; all when left out. */
   search?: SearchQuery | undefined;
+}
+
+export interface ScannedSegment {
+  key: string;
+  /** As in the lines; encoded where that is all there is of it. */
+  platform: string;
+  channel: string;
+  /** In which its lines lie by its name. */
+  span: TimeSpan;
 }
 
 export interface ScanReport {
@@ -26,10 +30,12 @@ export interface ScanReport {
   /** Lines of another time than their segment's: they are put at its beginning or end. */
   misplaced: number;
   /** Within the range asked for; of every instance. */
-  gaps: ManifestGap[];
+  gaps: FoundGap[];
   /** Objects of which something is wrong, with what. */
   damaged: DamagedObject[];
 }
+
+export type FoundGap = ManifestGap & { platform: string };
 
 export interface DamagedObject {
   key: string;

@@ -5,12 +5,11 @@
 import { Turns } from '../../lib/turns.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
-import { segmentSpan, type TimeSpan } from '../../storage/segment-span.ts';
-import type { ManifestGap } from '../manifest/manifest.ts';
+import type { TimeSpan } from '../../storage/segment-span.ts';
 import type { LineSource } from '../merge/line-source.ts';
 import type { SearchQuery } from '../search/search-query.ts';
 import type { Selection } from '../selection.ts';
-import type { DamagedObject, ScanReport } from './scan-request.ts';
+import type { DamagedObject, FoundGap, ScanReport } from './scan-request.ts';
 import { SegmentSource } from './segment-source.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -21,11 +20,11 @@ export interface ScannerOptions {
   /** Only lines that match; all when left out. */
   search?: SearchQuery;
   signal: AbortSignal;
-  /** Lines of an hour that a thread holds in memory, about; its own choice when left out. */
+  /** Lines that a thread holds in memory, about; its own choice when left out. */
   heldBytes?: number;
   /** So many stored bytes of an object have come. */
   onFetched?: (bytes: number) => void;
-  /** An object has been read to its end, or cannot be. */
+  /** An object has come to its end, or went away. */
   onObject?: () => void;
 }
 
@@ -38,7 +37,7 @@ export interface Findings {
   /** Lines left out because another one is the same event. */
   duplicates: number;
   /** Of all channels and instances, each once; at most {@link GAPS_MAX}. */
-  gaps: (ManifestGap & { platform: string })[];
+  gaps: FoundGap[];
   damaged: DamagedObject[];
   /** Listed, and gone when they were to be read. */
   missing: string[];
@@ -63,10 +62,10 @@ export class Scanner {
 
   /**
    * Begins at once.
-   * @param segments of one channel and hour, or one day object
-   * @param span in which their lines are put; the one that the segments' names say when left out
+   * @param segments of some hours, or one day object
+   * @param span in which their lines are put; the one that each segment's name says when left out
    */
-  open(segments: readonly StoredSegment[], span: TimeSpan = segmentSpan(segments[0]!)): LineSource {
+  open(segments: readonly StoredSegment[], span?: TimeSpan): LineSource {
     return new SegmentSource(this, segments, span);
   }
 
@@ -80,12 +79,7 @@ export class Scanner {
     }
   }
 
-  addMissing(key: string): void {
-    this.findings.missing.push(key);
-    this.options.onObject?.();
-  }
-
-  addReport(platform: string, objects: number, report: ScanReport): void {
+  addReport(report: ScanReport): void {
     const { findings } = this;
     findings.lines += report.lines;
     findings.linesBytes += report.linesBytes;
@@ -94,11 +88,10 @@ export class Scanner {
     findings.duplicates += report.duplicates;
     findings.damaged.push(...report.damaged);
     for (const gap of report.gaps) {
-      const name = `${platform} ${gap.channel} ${gap.timestamp} ${gap.until}`;
+      const name = `${gap.platform} ${gap.channel} ${gap.timestamp} ${gap.until}`;
       if (this.#gaps.has(name) || this.#gaps.size >= GAPS_MAX) continue;
       this.#gaps.add(name);
-      findings.gaps.push({ platform, ...gap });
+      findings.gaps.push(gap);
     }
-    for (let index = 0; index < objects; index++) this.options.onObject?.();
   }
 }

@@ -1,40 +1,57 @@
-/** The lines of one channel's hour, or of one day object, as a thread makes them. */
+/** The lines of some segments as a thread makes them. Objects are fetched when the thread comes to them, and a little before. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { ChatlogError } from '../../lib/errors.ts';
 import { decodeName } from '../../segment-name.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
-import { isDayObject, type TimeSpan } from '../../storage/segment-span.ts';
-import { type FetchedObject, fetchObject, type StreamedObject, streamObject } from '../fetch-object.ts';
+import { isDayObject, segmentSpan, type TimeSpan } from '../../storage/segment-span.ts';
+import { fetchObject, streamObject } from '../fetch-object.ts';
 import type { LineSource } from '../merge/line-source.ts';
 import type { LineBatch } from './line-batch.ts';
-import type { FromScan, ToScan } from './scan-port.ts';
-import type { ScannedSegment } from './scan-task.ts';
+import type { FromScan, SegmentAnswer, ToScan } from './scan-port.ts';
+import type { ScannedSegment } from './scan-request.ts';
 import type { Scanner } from './scanner.ts';
 
 /** Objects up to this are fetched whole, and checked before anything is made of them; larger ones come in pieces. */
 const WHOLE_BYTES_MAX = 4 * 1024 * 1024;
+/** Fetched before the thread asks for them. */
+const AHEAD_BYTES = 8 * 1024 * 1024;
 const PIECE_BYTES = 512 * 1024;
 
+type Answers = AsyncGenerator<SegmentAnswer, undefined>;
+
 export class SegmentSource implements LineSource {
-  readonly #platform: string;
   readonly #scanner: Scanner;
   readonly #segments: readonly StoredSegment[];
-  readonly #span: TimeSpan;
-  readonly #streams = new Map<number, { object: StreamedObject; pieces: AsyncGenerator<Uint8Array> }>();
   readonly #batches: LineBatch[] = [];
-  #port: MessagePort | undefined;
+  readonly #port: MessagePort;
+  /** Whole objects on their way, by segment. */
+  readonly #coming = new Map<number, Promise<SegmentAnswer>>();
+  #nextToFetch = 0;
+  #aheadBytes = 0;
+  /** The one that comes in pieces. */
+  #pieces: { segment: number; answers: Answers } | undefined;
   #isEnded = false;
   #isClosed = false;
   #failure: { error: unknown } | undefined;
   #wake = Promise.withResolvers<void>();
 
-  constructor(scanner: Scanner, segments: readonly StoredSegment[], span: TimeSpan) {
-    const { platform } = segments[0]!;
-    this.#platform = decodeName(platform) ?? platform;
+  /** @param span where it is not the one that their names say */
+  constructor(scanner: Scanner, segments: readonly StoredSegment[], span: TimeSpan | undefined) {
     this.#scanner = scanner;
     this.#segments = segments;
-    this.#span = span;
-    this.#begin().catch((error: unknown) => this.#fail(error));
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.on('message', (message: FromScan) => this.#take(message));
+    const { selection, search, pool, heldBytes } = scanner.options;
+    const input = {
+      segments: segments.map((segment) => scannedSegment(segment, span)),
+      request: { ...selection, search },
+      isSorted: isDayObject(segments[0]!),
+      heldBytes,
+      port: port2,
+    };
+    pool.run('scan', input, [port2]).catch((error: unknown) => this.#fail(error));
+    this.#fetchAhead();
   }
 
   async next(): Promise<LineBatch | undefined> {
@@ -51,101 +68,110 @@ export class SegmentSource implements LineSource {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#port?.close();
-    for (const { pieces } of this.#streams.values()) void pieces.return(undefined).catch(() => {});
+    void this.#pieces?.answers.return(undefined).catch(() => {});
     if (!this.#isEnded) this.#fail(new ChatlogError('stopped', 'stopped'));
   }
 
-  async #begin(): Promise<void> {
-    const { signal, selection, search, pool, heldBytes } = this.#scanner.options;
-    const fetched = await Promise.all(this.#segments.map((segment) => this.#fetched(segment)));
-    signal.throwIfAborted();
-    if (this.#isClosed) return;
-    const segments = fetched.filter((segment) => segment !== undefined);
-    for (const [index, { key, bytes }] of segments.entries()) if (!bytes) this.#stream(index, key);
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    port1.on('message', (message: FromScan) => this.#take(message, segments.length));
-    const first = this.#segments[0]!;
-    const input = {
-      request: { platform: this.#platform, span: this.#span, selection, search },
-      segments,
-      isSorted: isDayObject(first),
-      heldBytes,
-      port: port2,
-    };
-    const buffers = segments.flatMap(({ bytes }) => (bytes ? [bytes.buffer] : []));
-    await pool.run('scan', input, [port2, ...buffers]);
-  }
-
-  /** Undefined where the object went away. */
-  async #fetched({ key, bytes }: StoredSegment): Promise<ScannedSegment | undefined> {
-    if (bytes > WHOLE_BYTES_MAX) return { key };
-    const { store, signal, onFetched } = this.#scanner.options;
-    try {
-      const object = await this.#scanner.fetching(() => fetchObject(store, key, signal));
-      onFetched?.(object.bytes.length);
-      return scannedSegment(object);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#scanner.addMissing(key);
-      return undefined;
-    }
-  }
-
-  #stream(index: number, key: string): void {
-    const { store, signal, onFetched } = this.#scanner.options;
-    const object = streamObject(store, key, signal);
-    this.#streams.set(index, { object, pieces: inPieces(object.chunks(), onFetched) });
-  }
-
-  #take(message: FromScan, objects: number): void {
-    if (message.kind === 'batch') this.#batches.push(message.batch);
-    else if (message.kind === 'want') {
-      this.#givePiece(message.segment).catch((error: unknown) => this.#fail(error));
+  #take(message: FromScan): void {
+    if (message.kind === 'want') {
+      this.#answer(message.segment).catch((error: unknown) => this.#fail(error));
       return;
-    } else {
+    }
+    if (message.kind === 'batch') this.#batches.push(message.batch);
+    else {
       this.#isEnded = true;
-      this.#port?.close();
-      this.#scanner.addReport(this.#platform, objects, message.report);
+      this.#port.close();
+      this.#scanner.addReport(message.report);
     }
     this.#wake.resolve();
   }
 
-  async #givePiece(index: number): Promise<void> {
-    const { object, pieces } = this.#streams.get(index)!;
+  async #answer(index: number): Promise<void> {
+    const answer = await this.#answerOf(index);
+    const isPiece = answer.kind === 'piece';
+    if (!isPiece) this.#scanner.options.onObject?.();
+    if (isPiece || answer.kind === 'whole') this.#say(answer, [answer.bytes.buffer as ArrayBuffer]);
+    else this.#say(answer);
+  }
+
+  async #answerOf(index: number): Promise<SegmentAnswer> {
+    const { key, bytes } = this.#segments[index]!;
+    if (bytes > WHOLE_BYTES_MAX) {
+      if (this.#pieces?.segment !== index) this.#pieces = { segment: index, answers: this.#inPieces(key) };
+      return (await this.#pieces.answers.next()).value ?? { kind: 'missing' };
+    }
+    const answer = this.#coming.get(index) ?? this.#fetch(index);
+    this.#coming.delete(index);
+    this.#aheadBytes -= bytes;
+    this.#fetchAhead();
+    return answer;
+  }
+
+  #fetchAhead(): void {
+    for (; this.#nextToFetch < this.#segments.length; this.#nextToFetch++) {
+      const { bytes } = this.#segments[this.#nextToFetch]!;
+      if (bytes > WHOLE_BYTES_MAX) continue;
+      if (this.#aheadBytes > 0 && this.#aheadBytes + bytes > AHEAD_BYTES) return;
+      const coming = this.#fetch(this.#nextToFetch);
+      coming.catch(() => {});
+      this.#coming.set(this.#nextToFetch, coming);
+      this.#aheadBytes += bytes;
+    }
+  }
+
+  async #fetch(index: number): Promise<SegmentAnswer> {
+    const { key } = this.#segments[index]!;
+    const { store, signal, onFetched } = this.#scanner.options;
     try {
-      const { value, done } = await pieces.next();
-      if (!done) {
-        this.#say({ kind: 'piece', bytes: value }, [value.buffer as ArrayBuffer]);
-        return;
-      }
-      const damage = object.isIntact === false ? NOT_AS_DESCRIBED : undefined;
-      this.#say({ kind: 'pieceEnd', damage });
+      const { bytes, description, isIntact } = await this.#scanner.fetching(() => {
+        if (this.#isClosed) throw new ChatlogError('stopped', 'stopped');
+        return fetchObject(store, key, signal);
+      });
+      onFetched?.(bytes.length);
+      return {
+        ...{ kind: 'whole', bytes },
+        ...(description && { linesBytes: description.linesBytes }),
+        ...(description && isIntact === false && { linesSha256: description.linesSha256 }),
+      };
     } catch (error) {
       if (!isMissing(error)) throw error;
-      this.#say({ kind: 'pieceEnd', damage: 'it went away' });
+      this.#scanner.findings.missing.push(key);
+      return { kind: 'missing' };
+    }
+  }
+
+  async *#inPieces(key: string): Answers {
+    const { store, signal, onFetched } = this.#scanner.options;
+    const object = streamObject(store, key, signal);
+    try {
+      for await (const bytes of inPieces(object.chunks(), onFetched)) yield { kind: 'piece', bytes };
+      const damage = object.isIntact === false ? 'its bytes are not those that it describes' : undefined;
+      yield { kind: 'pieceEnd', damage };
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.#scanner.findings.missing.push(key);
+      yield { kind: 'missing' };
     }
   }
 
   #say(message: ToScan, transfer: ArrayBuffer[] = []): void {
-    if (!this.#isClosed && !this.#isEnded) this.#port?.postMessage(message, transfer);
+    if (!this.#isClosed && !this.#isEnded) this.#port.postMessage(message, transfer);
   }
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#port?.close();
+    this.#port.close();
     this.#wake.resolve();
   }
 }
 
-const NOT_AS_DESCRIBED = 'its bytes are not those that it describes';
-
-function scannedSegment({ key, bytes, description, isIntact }: FetchedObject): ScannedSegment {
+function scannedSegment(segment: StoredSegment, span: TimeSpan | undefined): ScannedSegment {
+  const { key, platform, channel } = segment;
   return {
-    ...{ key, bytes },
-    ...(description && { linesBytes: description.linesBytes }),
-    ...(description && isIntact === false && { linesSha256: description.linesSha256 }),
+    key,
+    platform: decodeName(platform) ?? platform,
+    channel: decodeName(channel) ?? channel,
+    span: span ?? segmentSpan(segment),
   };
 }
 

@@ -109,7 +109,7 @@ export class WorkerPool implements AsyncDisposable {
     const program = here.endsWith('.ts') ? './archive-worker.ts' : '../archive-worker.js';
     const worker = new Worker(new URL(program, here), { name: 'archive', workerData: this.#data });
     const thread: Thread = { worker, waiting: new Map() };
-    worker.on('message', (reply: TaskReply) => settle(thread, reply));
+    worker.on('message', (reply: TaskReply) => this.#settle(thread, reply));
     worker.on('error', (error) => this.#end(thread, error));
     worker.on('exit', () => this.#end(thread, new Error('its thread ended')));
     worker.unref();
@@ -124,16 +124,16 @@ export class WorkerPool implements AsyncDisposable {
     for (const answer of thread.waiting.values()) answer.reject(failure);
     thread.waiting.clear();
   }
-}
 
-function settle(thread: Thread, reply: TaskReply): void {
-  const answer = thread.waiting.get(reply.id);
-  thread.waiting.delete(reply.id);
-  if (thread.waiting.size === 0) thread.worker.unref();
-  if ('value' in reply) {
-    answer?.resolve(reply.value);
-    return;
+  #settle(thread: Thread, reply: TaskReply): void {
+    const answer = thread.waiting.get(reply.id);
+    thread.waiting.delete(reply.id);
+    if (thread.waiting.size === 0 && !this.#isClosing) thread.worker.unref();
+    if ('value' in reply) {
+      answer?.resolve(reply.value);
+      return;
+    }
+    const { code, message, hint } = reply.error;
+    answer?.reject(new ChatlogError(code, message, hint === undefined ? {} : { hint }));
   }
-  const { code, message, hint } = reply.error;
-  answer?.reject(new ChatlogError(code, message, hint === undefined ? {} : { hint }));
 }

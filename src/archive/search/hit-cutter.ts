@@ -2,7 +2,7 @@ import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
 import type { SegmentCutter } from '../scan/cut-lines.ts';
 import { joinParts, type LineBatch, oneLine } from '../scan/line-batch.ts';
 import { lineTime } from '../scan/line-facts.ts';
-import type { ScanReport, ScanRequest } from '../scan/scan-request.ts';
+import type { LineRequest, ScannedSegment, ScanReport } from '../scan/scan-request.ts';
 import { ServedLines } from '../scan/served-lines.ts';
 import { WholeLines } from '../scan/whole-lines.ts';
 import { type LineSearch, lineSearch } from './line-search.ts';
@@ -15,7 +15,8 @@ const NEWLINE = 0x0a;
  * counted.
  */
 export class HitCutter implements SegmentCutter {
-  readonly #request: ScanRequest;
+  readonly #segment: ScannedSegment;
+  readonly #request: LineRequest;
   readonly #report: ScanReport;
   readonly #search: LineSearch;
   readonly #served: ServedLines | undefined;
@@ -23,12 +24,18 @@ export class HitCutter implements SegmentCutter {
   /** What a line without a time goes by. */
   #beforeMs: number;
 
-  constructor(request: ScanRequest & { search: SearchQuery }, gate: PrivacyGate, report: ScanReport) {
+  constructor(
+    segment: ScannedSegment,
+    request: LineRequest & { search: SearchQuery },
+    gate: PrivacyGate,
+    report: ScanReport,
+  ) {
+    this.#segment = segment;
     this.#request = request;
     this.#report = report;
-    this.#search = lineSearch(request.search, request.selection.users);
-    this.#served = gate.isEmpty ? undefined : new ServedLines(gate, request.platform);
-    this.#beforeMs = request.span.fromMs;
+    this.#search = lineSearch(request.search, request.users);
+    this.#served = gate.isEmpty ? undefined : new ServedLines(gate, segment.platform);
+    this.#beforeMs = segment.span.fromMs;
   }
 
   cut(bytes: Uint8Array): LineBatch {
@@ -41,7 +48,7 @@ export class HitCutter implements SegmentCutter {
 
   #hits(bytes: Uint8Array): LineBatch {
     const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = this.#request.selection;
+    const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = this.#request;
     this.#report.linesBytes += lines.length;
     const places: number[] = [];
     const times: number[] = [];
@@ -75,7 +82,7 @@ export class HitCutter implements SegmentCutter {
   }
 
   #withinSpan(timeMs: number): number {
-    const { fromMs, toMs } = this.#request.span;
+    const { fromMs, toMs } = this.#segment.span;
     return Math.min(Math.max(timeMs, fromMs), toMs - 1);
   }
 
