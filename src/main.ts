@@ -5,6 +5,7 @@ import { addChannels } from './cli/commands/channels.ts';
 import { addCheck } from './cli/commands/check.ts';
 import type { AddCommand, CommandContext } from './cli/commands/command.ts';
 import { addForget } from './cli/commands/forget.ts';
+import { addImport } from './cli/commands/import.ts';
 import { addIndex } from './cli/commands/index-segments.ts';
 import { addInit } from './cli/commands/init.ts';
 import { addMaintain } from './cli/commands/maintain.ts';
@@ -53,6 +54,7 @@ const COMMANDS: readonly AddCommand[] = [
   addTail,
   addVerify,
   addStorage,
+  addImport,
   addIndex,
   addForget,
   addOptout,

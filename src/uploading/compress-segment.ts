@@ -72,8 +72,8 @@ export async function compressSegment(
   }
 }
 
-/** Writes, syncs and verifies the compressed copy. */
-async function writeCompressed(
+/** Writes, syncs and verifies the compressed copy of a plain segment file. */
+export async function writeCompressed(
   from: string,
   to: string,
   options: CompressOptions,

@@ -37,7 +37,7 @@ export interface DetectedFormat {
   why: string;
 }
 
-/** Throws `import_format_unknown` where it is none of them, or could be several. */
+/** Throws `import_format_unknown` where it is none of them, `import_format_ambiguous` where it could be several. */
 export function detectFormat(info: SourceInfo, named?: ImportFormat): DetectedFormat {
   if (named) return { format: named, why: 'as --format says' };
   const found = FORMATS.flatMap((format) => {
@@ -45,10 +45,9 @@ export function detectFormat(info: SourceInfo, named?: ImportFormat): DetectedFo
     return why === undefined ? [] : [{ format, why }];
   });
   if (found.length === 1) return found[0]!;
+  const hint = `Add --format, one of: ${FORMATS.map(({ name }) => name).join(', ')}.`;
+  if (found.length === 0)
+    throw new ChatlogError('import_format_unknown', 'is of no format that is known', { hint });
   const names = found.map(({ format }) => format.name).join(' or ');
-  throw new ChatlogError(
-    'import_format_unknown',
-    found.length === 0 ? 'is of no format that is known' : `could be ${names}`,
-    { hint: `Add --format, one of: ${FORMATS.map(({ name }) => name).join(', ')}.` },
-  );
+  throw new ChatlogError('import_format_ambiguous', `could be ${names}`, { hint });
 }

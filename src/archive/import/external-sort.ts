@@ -3,7 +3,7 @@
  * as sorted runs, compressed, since chat compresses well, which are merged as they are read. The file has no name from the moment
  * it is made: it goes with the process, however that ends.
  *
- * Limits: 64 MiB of texts in memory (counted as they are held, two bytes a letter), 32 runs read at a time, each with a block of
+ * Limits: 32 MiB of texts in memory (counted as they are held, two bytes a letter), 32 runs read at a time, each with a block of
  * 256 KiB; more are merged into fewer first. The file holds what was added, compressed, and once more what is merged before.
  */
 import { randomUUID } from 'node:crypto';
@@ -26,7 +26,7 @@ export interface SortLimits {
   openRunsMax: number;
 }
 
-const LIMITS: SortLimits = { heldBytesMax: 64 * 1024 * 1024, openRunsMax: 32 };
+const LIMITS: SortLimits = { heldBytesMax: 32 * 1024 * 1024, openRunsMax: 32 };
 const BLOCK_CHARS = 128 * 1024;
 const ITEM_OVERHEAD_BYTES = 150;
 const compress = promisify(zstdCompress);

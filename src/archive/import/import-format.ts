@@ -74,6 +74,8 @@ export interface ImportFormat {
   readonly title: string;
   /** Whether each line has to come back from its event byte for byte: nothing is added to it then, not even an id. */
   readonly isLossless?: true;
+  /** What cannot be stated for it, since its records say it, each of its own. */
+  readonly says?: readonly ('channel' | 'platform')[];
   /** Why a source is of this format, as the end of a sentence; undefined where it is not. */
   detect(info: SourceInfo): string | undefined;
   /** Throws {@link unclear} for what the source does not say and the settings do not either. */

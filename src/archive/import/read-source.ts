@@ -5,8 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { resolve, sep } from 'node:path';
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress } from '../../lib/decompress.ts';
 import { errorText } from '../../lib/errors.ts';
 import { splitLines } from '../../lib/split-lines.ts';
 import type { ImportSettings, LogLine, Reading, SourceInfo, SourceReader } from './import-format.ts';
@@ -44,7 +43,7 @@ export async function openSource(path: string, settings: ImportSettings): Promis
   const isGzip = magic.startsWith('1f8b');
   const isZstd = magic === '28b52ffd';
   const all = joined([first], stored);
-  const plain = isGzip || isZstd ? decompressed(all, isGzip) : all;
+  const plain = isGzip || isZstd ? decompress(all, isGzip ? 'gzip' : 'zstd') : all;
   const head: Buffer[] = [];
   let problem: unknown;
   for (let bytes = 0; bytes < HEAD_BYTES; ) {
@@ -191,17 +190,4 @@ async function* joined(
 async function nextOf(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   const { value, done } = await chunks.next();
   return done ? Buffer.alloc(0) : value;
-}
-
-async function* decompressed(source: AsyncGenerator<Buffer>, isGzip: boolean): AsyncGenerator<Buffer> {
-  const raw = Readable.from(source, { objectMode: false });
-  const decompressor = isGzip ? createGunzip() : createZstdDecompress();
-  raw.once('error', (error) => decompressor.destroy(error));
-  raw.pipe(decompressor);
-  try {
-    yield* decompressor as AsyncIterable<Buffer>;
-  } finally {
-    raw.destroy();
-    decompressor.destroy();
-  }
 }

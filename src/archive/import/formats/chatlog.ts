@@ -10,6 +10,7 @@ export const chatlog: ImportFormat = {
   name: 'chatlog',
   title: "Chatlog's own JSON Lines",
   isLossless: true,
+  says: ['channel', 'platform'],
   detect({ lines }) {
     return lineShare(lines, /^\{(?=.*"timestamp":)(?=.*"platform":).*\}$/s) > 0.6
       ? "lines of Chatlog's JSON"

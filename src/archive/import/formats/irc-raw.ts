@@ -27,6 +27,7 @@ export const ircRaw: ImportFormat = {
   name: 'irc-raw',
   title: 'raw IRC lines (justlog, rustlog)',
   isLossless: true,
+  says: ['channel'],
   detect({ lines }) {
     return lineShare(lines, MESSAGE) > 0.6 ? 'lines of the IRC protocol' : undefined;
   },
@@ -73,9 +74,11 @@ function imported(event: ChatEvent): ChatEvent {
   return { ...event, source: 'import', received_at: undefined };
 }
 
+const TWITCH_TIME = /(?:^|;)tmi-sent-ts=([1-9]\d{11,12})(?:;|$)/;
+const RECEIVED_TIME = /(?:^|;)rm-received-ts=([1-9]\d{11,12})(?:;|$)/;
+
 function timeOf(line: string): number | undefined {
-  const tags = parseTags(splitIrcLine(line).tags);
-  const ms = tags?.['tmi-sent-ts'] ?? tags?.['rm-received-ts'];
-  if (typeof ms === 'string' && /^[1-9]\d{11,12}$/.test(ms)) return Number(ms);
-  return jsonTime(tags?.time)?.timeMs;
+  const { tags } = splitIrcLine(line);
+  const ms = TWITCH_TIME.exec(tags)?.[1] ?? RECEIVED_TIME.exec(tags)?.[1];
+  return ms === undefined ? jsonTime(parseTags(tags)?.time)?.timeMs : Number(ms);
 }

@@ -14,6 +14,7 @@ import { isRecord, textOf } from './json-values.ts';
 export const thelounge: ImportFormat = {
   name: 'thelounge',
   title: 'The Lounge databases (SQLite)',
+  says: ['channel'],
   detect({ head }) {
     const isSqlite = head.subarray(0, 16).toString('latin1') === 'SQLite format 3\0';
     return isSqlite && /CREATE TABLE "?messages"?\s*\([^)]*network TEXT/i.test(head.toString('latin1'))

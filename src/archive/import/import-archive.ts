@@ -1,0 +1,160 @@
+/**
+ * Brings logs into the archive:
+ *
+ *     sources ──readings──> staging ──external sort──> by channel and hour ──less what the archive has──> one object an hour
+ *
+ * Nothing is put before all sources were read. Every step gives the same when it is done again: an import that was broken off is
+ * taken up by repeating it, and importing twice, or files that overlap, in any order, changes nothing.
+ *
+ * Limits: memory is that of three external sorts (`external-sort.ts`) whatever the size; four hours are compressed and put at a
+ * time, plain and compressed on the disk below `TMPDIR`.
+ */
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errorText } from '../../lib/errors.ts';
+import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { SegmentOrigin } from '../../uploading/describe-segment.ts';
+import { detectFormat } from './detect-format.ts';
+import { ExternalSort } from './external-sort.ts';
+import { findSources } from './find-sources.ts';
+import { mergeIntoArchive } from './merge-into-archive.ts';
+import { type ImportRequest, isUnknown, openFound } from './plan-import.ts';
+import type { Source } from './read-source.ts';
+import type { Rejects } from './rejects.ts';
+import { type StagedDay, Staging } from './staging.ts';
+
+export interface ImportOptions extends ImportRequest {
+  store: ObjectStore;
+  privacy: PrivacyGate;
+  origin: SegmentOrigin;
+  /** Zstandard, 1 to 19; the recorder's when left out. */
+  level?: number;
+  /** Everything but putting objects. */
+  dryRun: boolean;
+  rejects: Rejects;
+  /** Wall clock, ms since the epoch. */
+  now: () => number;
+  onProgress(progress: ImportProgress): void;
+}
+
+export type ImportProgress =
+  | { phase: 'read'; bytes: number; files: number; lines: number; rejects: number }
+  | { phase: 'write'; doneLines: number; totalLines: number; objects: number };
+
+export interface ImportedDay extends StagedDay {
+  newLines: number;
+}
+
+export interface ImportReport {
+  files: number;
+  /** Events that sources gave; `newLines`, `known` and `doubled` are parts of them. */
+  lines: number;
+  newLines: number;
+  /** In the archive already. */
+  known: number;
+  /** The same as another one of the sources. */
+  doubled: number;
+  /** Of people and channels that asked not to be kept. */
+  withheld: number;
+  rejects: number;
+  objects: number;
+  objectBytes: number;
+  /** In the order of platform, channel and time. */
+  days: ImportedDay[];
+}
+
+const SCRATCH = 'chatlog-import-';
+const LEFTOVER_AGE_MS = 24 * 3_600_000;
+
+/** Abort rejects with the signal's reason: what was put stays, and doing it again goes on from there. */
+export async function importArchive(options: ImportOptions, signal: AbortSignal): Promise<ImportReport> {
+  await sweepScratch();
+  const scratch = await mkdtemp(join(tmpdir(), SCRATCH));
+  await using sort = new ExternalSort();
+  try {
+    const staging = new Staging({ sort, privacy: options.privacy, nowMs: options.now() });
+    const read = await readSources(options, staging, signal);
+    const written = await mergeIntoArchive({ ...options, scratch, staged: sort, days: staging.days }, signal);
+    return { ...read, ...written, rejects: options.rejects.count };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+interface ReadCounts {
+  files: number;
+  lines: number;
+  withheld: number;
+}
+
+async function readSources(
+  options: ImportOptions,
+  staging: Staging,
+  signal: AbortSignal,
+): Promise<ReadCounts> {
+  const counts: ReadCounts = { files: 0, lines: 0, withheld: 0 };
+  let doneBytes = 0;
+  for await (const found of findSources(options.paths)) {
+    signal.throwIfAborted();
+    try {
+      await using source = await openFound(found, options.settings);
+      if (source.info.head.length > 0)
+        await readSource(source, options, { staging, counts, doneBytes }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isUnknown(found, error) && !isSourceError(error)) throw error;
+      await options.rejects.add({ file: found.path, line: 0, reason: errorText(error), original: NOTHING });
+    }
+    doneBytes += found.bytes;
+  }
+  return counts;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A file that cannot be read is a reject; anything else that fails ends the import. */
+function isSourceError(error: unknown): boolean {
+  return error instanceof Error && /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code));
+}
+
+interface ReadState {
+  staging: Staging;
+  counts: ReadCounts;
+  doneBytes: number;
+}
+
+async function readSource(
+  source: Source,
+  { format: named, rejects, onProgress }: ImportOptions,
+  { staging, counts, doneBytes }: ReadState,
+  signal: AbortSignal,
+): Promise<void> {
+  const { format } = detectFormat(source.info, named);
+  const stage = staging.source(counts.files++, format.isLossless ?? false);
+  for await (const { readings, line, original } of source.records(await format.open(source.info), signal)) {
+    for (const reading of readings) {
+      const staged = await stage.add(reading);
+      if (staged === 'staged') counts.lines++;
+      else if (staged === 'withheld') counts.withheld++;
+      else {
+        const text = 'text' in reading && reading.text !== undefined ? Buffer.from(reading.text) : original();
+        await rejects.add({ file: source.info.path, line, reason: staged.reject, original: text });
+      }
+    }
+    const { files, lines } = counts;
+    onProgress({ phase: 'read', bytes: doneBytes + source.bytesRead, files, lines, rejects: rejects.count });
+  }
+}
+
+/** What a process left that died: its files are made anew. */
+async function sweepScratch(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(SCRATCH)) continue;
+    const path = join(tmpdir(), name);
+    const info = await stat(path).catch(() => undefined);
+    if (info && Date.now() - info.mtimeMs > LEFTOVER_AGE_MS)
+      await rm(path, { recursive: true, force: true }).catch(() => {});
+  }
+}
