@@ -4,6 +4,7 @@ import { addApi } from './cli/commands/api.ts';
 import { addChannels } from './cli/commands/channels.ts';
 import { addCheck } from './cli/commands/check.ts';
 import type { AddCommand, CommandContext } from './cli/commands/command.ts';
+import { addCompact } from './cli/commands/compact.ts';
 import { addForget } from './cli/commands/forget.ts';
 import { addImport } from './cli/commands/import.ts';
 import { addIndex } from './cli/commands/index-segments.ts';
@@ -53,6 +54,7 @@ const COMMANDS: readonly AddCommand[] = [
   addStatus,
   addTail,
   addVerify,
+  addCompact,
   addStorage,
   addImport,
   addIndex,

@@ -1,5 +1,6 @@
 /** What lies in an archive, by its key. */
 import { objectKey, parseSegmentFile } from '../segment-name.ts';
+import { isDaySourcesKey } from '../storage/day-sources.ts';
 import { type StoredSegment, storedSegment } from '../storage/read-segment.ts';
 import { type PlatformDay, parseManifestKey } from './manifest/manifest-key.ts';
 
@@ -26,7 +27,7 @@ export function keyClassifier(exportPrefixes: readonly string[]): (key: string, 
       const { generation, ...day } = manifest;
       return { kind: 'manifest', day, generation };
     }
-    if (known.some((prefix) => key.startsWith(prefix))) return { kind: 'known' };
+    if (isDaySourcesKey(key) || known.some((prefix) => key.startsWith(prefix))) return { kind: 'known' };
     const file = key.slice(key.lastIndexOf('/') + 1);
     return parseSegmentFile(file) ? { kind: 'misplaced', ownKey: objectKey(file)! } : { kind: 'foreign' };
   };

@@ -32,10 +32,10 @@ const daySourcesSchema = z.object({
   version: z.literal(1),
   /** Of the day object. */
   key: z.string(),
-  /** What was merged. */
+  /** What it was made of: every line of it came from one of these. Empty where that is told elsewhere. */
   sources: z.array(sourceSchema),
-  /** What earlier day objects among the sources stand for. */
-  earlier: z.array(sourceSchema),
+  /** What else it stands for: sources of day objects among its sources, and segments that held nothing that it had not. */
+  covered: z.array(sourceSchema),
 });
 
 export type DaySource = z.output<typeof sourceSchema>;
@@ -47,10 +47,10 @@ export interface StoredDay {
   objects: StoredSegment[];
   /** All other segments that are there. */
   segments: StoredSegment[];
-  /** What each of these day objects stands for, as far as it is told and can be read. */
-  told: DaySources[];
-  /** Keys of all objects that tell it, also of day objects that are gone. */
-  tellers: string[];
+  /** What each of these day objects stands for, as far as it is told and can be read, and the key where it is. */
+  told: (DaySources & { teller: string })[];
+  /** Keys of what tells of day objects that are gone. */
+  orphans: string[];
 }
 
 const TELLER = /^_day(?:-([2-9]|[1-9]\d{1,8}))?\.sources-[0-9a-f]{16}\.json$/;
@@ -82,16 +82,18 @@ export async function readStoredDay(
   name: Pick<SegmentName, 'platform' | 'channel' | 'startMs'>,
   signal: AbortSignal,
 ): Promise<StoredDay> {
-  const day: StoredDay = { objects: [], segments: [], told: [], tellers: [] };
+  const day: StoredDay = { objects: [], segments: [], told: [], orphans: [] };
+  const tellers: string[] = [];
   for await (const { key, bytes } of store.list(channelDayPrefix(name), signal)) {
-    if (isDaySourcesKey(key)) day.tellers.push(key);
+    if (isDaySourcesKey(key)) tellers.push(key);
     const segment = storedSegment(key, bytes);
     if (segment) (dayGeneration(segment) === undefined ? day.segments : day.objects).push(segment);
   }
   const present = new Set(day.objects.map(({ key }) => key));
-  for (const key of present.size > 0 ? day.tellers : []) {
-    const told = await readDaySources(store, key, signal);
-    if (told && present.has(told.key)) day.told.push(told);
+  for (const teller of tellers) {
+    const told = present.size === 0 ? undefined : await readDaySources(store, teller, signal);
+    if (told && present.has(told.key)) day.told.push({ ...told, teller });
+    else day.orphans.push(teller);
   }
   return day;
 }

@@ -39,7 +39,15 @@ export function daySuffix(generation: number): string {
 
 /** When the lines of a segment can have happened. */
 export function segmentSpan(name: Pick<SegmentName, 'startMs' | 'suffix'>): TimeSpan {
-  const lengthMs = isDayObject(name) ? DAY_MS : HOUR_MS;
-  const fromMs = name.startMs - (((name.startMs % lengthMs) + lengthMs) % lengthMs);
+  return spanAround(name.startMs, isDayObject(name) ? DAY_MS : HOUR_MS);
+}
+
+/** The UTC day that a segment is of. */
+export function daySpan({ startMs }: Pick<SegmentName, 'startMs'>): TimeSpan {
+  return spanAround(startMs, DAY_MS);
+}
+
+function spanAround(ms: number, lengthMs: number): TimeSpan {
+  const fromMs = Math.floor(ms / lengthMs) * lengthMs;
   return { fromMs, toMs: fromMs + lengthMs };
 }

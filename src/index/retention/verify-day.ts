@@ -142,7 +142,7 @@ class CompactedDays {
     const { told } = await readStoredDay(this.#store, name, this.#signal);
     const sources: DaySource[] = [];
     for (const { key, ...day } of told) {
-      if (await this.#isWhole(key)) sources.push(...day.sources, ...day.earlier);
+      if (await this.#isWhole(key)) sources.push(...day.sources, ...day.covered);
     }
     return sources;
   }

@@ -41,8 +41,8 @@ export async function dropMerged(
     const absent = indexed.filter((key) => !there.has(key));
     if (absent.length === 0 || !indexed.includes(segment.key)) continue;
     const day = await readStoredDay(store, segment, signal);
-    const merged = day.told.flatMap(({ key, sources, earlier }) =>
-      key === segment.key ? [...sources, ...earlier].map((source) => source.key) : [],
+    const merged = day.told.flatMap(({ key, sources, covered }) =>
+      key === segment.key ? [...sources, ...covered].map((source) => source.key) : [],
     );
     const gone = new Set(merged);
     for (const { key } of [...day.objects, ...day.segments]) gone.delete(key);

@@ -3,6 +3,7 @@
  * Two passes, the first of which writes nothing, since most segments hold nothing that is to go. Memory: a line and a chunk.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Transform } from 'node:stream';
 import { IdenticalLines } from '../../index/identical-lines.ts';
 import { type IndexedLine, indexLine } from '../../index/message-row.ts';
 import { ChatlogError } from '../../lib/errors.ts';
@@ -38,6 +39,8 @@ export interface RewriteOptions {
   /** A new file, written and synced. */
   to: string;
   compression: Compression;
+  /** That of recorded segments when left out. */
+  compressor?: () => Transform;
   origin: SegmentOrigin;
   judge: LineJudge;
   signal: AbortSignal;
@@ -51,6 +54,7 @@ const NEWLINE = 0x0a;
 /** Undefined where the judge keeps every line: then nothing was written. */
 export async function rewriteLines(options: RewriteOptions): Promise<Rewritten | undefined> {
   const { read, to, compression, origin, judge, signal, onProgress } = options;
+  const { compressor = compression === 'none' ? undefined : () => createCompressor(compression) } = options;
   const first = await surveyLines(read(), judge, signal, 1);
   if (first.removed + first.blanked === 0) return undefined;
   const before = new LinesTally();
@@ -80,7 +84,7 @@ export async function rewriteLines(options: RewriteOptions): Promise<Rewritten |
   };
   const file = await open(to, 'wx');
   try {
-    await writeAll(source(), compression, file);
+    await writeAll(source(), compressor?.(), file);
     await file.sync();
   } finally {
     await file.close();
@@ -157,11 +161,11 @@ class LineRewriter {
 
 async function writeAll(
   source: AsyncIterable<Buffer>,
-  compression: Compression,
+  compressor: Transform | undefined,
   file: FileHandle,
 ): Promise<void> {
-  if (compression !== 'none') {
-    await pump(source, createCompressor(compression), (bytes) => file.writeFile(bytes));
+  if (compressor) {
+    await pump(source, compressor, (bytes) => file.writeFile(bytes));
     return;
   }
   for await (const bytes of source) await file.writeFile(bytes);

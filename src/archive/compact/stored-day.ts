@@ -1,0 +1,66 @@
+/** Day objects in storage: read back before anything is removed on their account, and their sources, once they may go. */
+import { createHash } from 'node:crypto';
+import { ChatlogError } from '../../lib/errors.ts';
+import { objectDigest } from '../../storage/compare-object.ts';
+import type { ObjectHead } from '../../storage/object-store.ts';
+import { readSegment } from '../../storage/read-segment.ts';
+import { streamObject } from '../fetch-object.ts';
+import type { CompactTools, MadeDay, MergedSource } from './compact-tools.ts';
+
+/**
+ * Reads the whole object. Throws `object_missing`, and `object_corrupt` where its bytes are not those that it describes, or
+ * its lines are others than expected.
+ */
+export async function demandStored(
+  key: string,
+  linesSha256: string,
+  { store, signal }: Pick<CompactTools, 'store' | 'signal'>,
+): Promise<ObjectHead> {
+  const head = await store.head(key, signal);
+  if (!head) throw new ChatlogError('object_missing', `${key} is not there`, { retryable: true });
+  if (!head.description) {
+    for await (const _ of readSegment(store, key, signal, linesSha256));
+    return head;
+  }
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of streamObject(store, key, signal).chunks()) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  const { description } = head;
+  const isIntact = bytes === description.objectBytes && hash.digest('hex') === description.objectSha256;
+  if (isIntact && description.linesSha256 === linesSha256) return head;
+  throw new ChatlogError('object_corrupt', `${key}: read back, it is not what was put there`, {
+    hint: 'Nothing was removed. Look at the storage; once the object is removed, the next run makes it again.',
+  });
+}
+
+/** Removes those that are still what was merged. Returns the keys of those that are not: the next run takes them in. */
+export async function removeSources(
+  made: Pick<MadeDay, 'sources' | 'tellers'>,
+  { store, signal, onStep }: CompactTools,
+): Promise<string[]> {
+  const changed: string[] = [];
+  for (const source of made.sources) {
+    signal.throwIfAborted();
+    const { key } = source.segment;
+    await onStep?.('remove', key);
+    if (await isStill(source, { store, signal })) await store.remove(key, signal);
+    else changed.push(key);
+  }
+  // What tells of day objects goes after them.
+  if (changed.length === 0) for (const key of made.tellers) await store.remove(key, signal);
+  return changed;
+}
+
+/** True also where it is gone. */
+async function isStill(
+  { segment: { key }, objectSha256, linesSha256 }: MergedSource,
+  { store, signal }: Pick<CompactTools, 'store' | 'signal'>,
+): Promise<boolean> {
+  const head = await store.head(key, signal);
+  if (!head) return true;
+  if (objectSha256 === undefined) return head.description?.linesSha256 === linesSha256;
+  return (await objectDigest(store, key, head, signal)) === objectSha256;
+}
