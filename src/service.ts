@@ -12,6 +12,8 @@ import { createRecorderControl } from './api/recorder-control.ts';
 import { openRecorderHttp } from './api/recorder-http.ts';
 import { recorderStatus } from './api/recorder-status.ts';
 import { applyConfig, setChannels } from './apply-config.ts';
+import { runManifestRole } from './archive/manifest/manifest-role.ts';
+import { UploadedFacts } from './archive/manifest/uploaded-facts.ts';
 import { EventChannel } from './channel/event-channel.ts';
 import { LiveFeed } from './channel/live-feed.ts';
 import { RecentIdentities } from './channel/recent-identities.ts';
@@ -103,12 +105,14 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   const store = createObjectStore(config, log);
   const { database, isEnabled: hasIndex } = indexDatabase(config, log);
+  const uploaded = new UploadedFacts(spool, log);
   const uploader = createUploader({
     spool,
     store,
     config,
     log,
     now: clock.now,
+    onUploaded: (segment, signal) => uploaded.note(segment, signal),
     mayDelete: (file) => coverage.hasPassed(file),
   });
   const recovery = { spool, log, onSealed: () => uploader.nudge() };
@@ -217,6 +221,9 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const indexing = index?.run(stopSources.signal);
   const maintaining = retention?.run(stopSources.signal);
   const deciding = decisions.run(stopSources.signal);
+  const { instance } = config;
+  const manifests = { uploaded, store, instance, scratch: spool.path('tmp'), log, now: clock.now };
+  const listing = runManifestRole(manifests, stopSources.signal);
   // What is being recovered nobody else may touch.
   const forgetting = recoverSegments(leftovers, recovery, stopSources.signal).then(() =>
     forgetter.run(stopSources.signal),
@@ -251,7 +258,9 @@ export async function runService(options: ServiceOptions): Promise<number> {
   await coverage.save();
   await atMost(
     STOP_PART_MS,
-    Promise.allSettled([uploading, serving, checkpointing, indexing, deciding, forgetting, maintaining]),
+    Promise.allSettled([
+      ...[uploading, serving, checkpointing, indexing, deciding, forgetting, maintaining, listing],
+    ]),
   );
   await atMost(STOP_PART_MS, Promise.allSettled([database[Symbol.asyncDispose]()]));
   store.close();

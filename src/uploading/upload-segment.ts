@@ -27,8 +27,7 @@ export interface UploadedSegment {
   /** Name in uploaded/. */
   file: string;
   key: string;
-  bytes: number;
-  lines: number;
+  description: SegmentDescription;
 }
 
 /** Digits of the segment's own digest that its name gets, one try after the other. */
@@ -67,7 +66,7 @@ export async function uploadSegment(
     await rename(spool.path('sealed', stored), spool.path('uploaded', stored));
     await syncDirectory(spool.path('uploaded'));
     await syncDirectory(spool.path('sealed'));
-    return { file: stored, key, bytes: description.objectBytes, lines: description.lines };
+    return { file: stored, key, description };
   } catch (error) {
     if (!isMissing(error)) throw error;
     if (await isThere(spool.path('sealed', current))) throw error;

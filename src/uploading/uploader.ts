@@ -35,6 +35,8 @@ export interface UploaderOptions {
   log: Logger;
   /** Wall clock, ms since the epoch. */
   now: () => number;
+  /** Told of each verified segment while its file is still in uploaded/. Never rejects. */
+  onUploaded?: (segment: UploadedSegment, signal: AbortSignal) => Promise<void>;
   /** Whether nothing else needs a verified segment locally any more. Asked for names in uploaded/. */
   mayDelete: (file: string) => boolean;
   /** Measures how long things take; `performance.now` when left out. */
@@ -247,13 +249,16 @@ class SegmentUploader implements Uploader {
     }
   }
 
-  async #onUploaded({ file, bytes }: UploadedSegment, signal: AbortSignal): Promise<void> {
-    const { log, now } = this.#options;
+  async #onUploaded(segment: UploadedSegment, signal: AbortSignal): Promise<void> {
+    const { log, now, onUploaded } = this.#options;
+    const { file } = segment;
+    const bytes = segment.description.objectBytes;
     this.#uploaded++;
     this.#uploadedBytes += bytes;
     this.#lastProgressMs = now();
     this.#recount(bytes);
     this.#sweepStoreOnce(signal);
+    await onUploaded?.(segment, signal);
     try {
       if (await deleteUploaded(this.#sweepRules, file)) this.#census.uploadedFiles--;
     } catch (error) {

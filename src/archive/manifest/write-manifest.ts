@@ -13,7 +13,7 @@ import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import { forEachConcurrently } from '../../lib/for-each-concurrently.ts';
 import { encodeName } from '../../segment-name.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectHead, ObjectStore } from '../../storage/object-store.ts';
 import { storedSegment } from '../../storage/read-segment.ts';
 import {
   type Manifest,
@@ -38,6 +38,8 @@ export interface WriteManifestOptions extends PlatformDay {
   without?: ReadonlySet<string>;
   /** Keys of objects that were rewritten on purpose: they are taken as they are now. */
   renewed?: ReadonlySet<string>;
+  /** Where there is a manifest already, only objects of this instance are added; all when left out. */
+  onlyOf?: string;
   /** What is known of an object from elsewhere, so that it need not be read for its gap lines. */
   known?: (key: string, linesSha256: string) => SegmentFacts | undefined;
   /** Where the file is made that is put; the system's directory for temporary files when left out. */
@@ -119,12 +121,16 @@ export async function listDay(
 class NextManifest {
   readonly #options: WriteManifestOptions;
   readonly #before: Pick<Manifest, 'objects' | 'gaps'>;
+  readonly #isFirst: boolean;
+  readonly #listed: ReadonlySet<string>;
   readonly #signal: AbortSignal;
   readonly #unreadable: string[] = [];
 
   constructor(options: WriteManifestOptions, before: Manifest | undefined, signal: AbortSignal) {
     this.#options = options;
     this.#before = before ?? { objects: [], gaps: [] };
+    this.#isFirst = before === undefined;
+    this.#listed = new Set(this.#before.objects.map(({ key }) => key));
     this.#signal = signal;
   }
 
@@ -146,6 +152,12 @@ class NextManifest {
     return { manifest, unreadable: this.#unreadable };
   }
 
+  #isToBeListed(key: string, { description }: ObjectHead): boolean {
+    const { onlyOf, renewed } = this.#options;
+    if (onlyOf === undefined || this.#isFirst || this.#listed.has(key) || renewed?.has(key)) return true;
+    return description?.instance === onlyOf;
+  }
+
   async #read(keys: readonly string[]): Promise<SegmentFacts[]> {
     const facts: SegmentFacts[] = [];
     await forEachConcurrently(keys, READS_AT_ONCE, async (key) => {
@@ -160,7 +172,7 @@ class NextManifest {
   async #readOne(key: string): Promise<SegmentFacts | undefined> {
     const { store, known } = this.#options;
     const head = await store.head(key, this.#signal);
-    if (!head) return undefined;
+    if (!head || !this.#isToBeListed(key, head)) return undefined;
     const { description } = head;
     const there = description && known?.(key, description.linesSha256);
     if (there) return there;

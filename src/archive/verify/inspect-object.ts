@@ -3,10 +3,9 @@
  * lines. Streaming; memory: a chunk and a line (16 MiB at most, nothing real is longer).
  */
 import { createHash } from 'node:crypto';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress } from '../../lib/decompress.ts';
 import { errorText } from '../../lib/errors.ts';
 import type { Compression } from '../../segment-name.ts';
-import { pump } from '../../uploading/file-chunks.ts';
 import { type LinesSummary, LinesTally } from '../../uploading/lines-tally.ts';
 import { type LineFindings, type LineRules, LinesInspector } from './inspect-lines.ts';
 
@@ -48,13 +47,12 @@ export async function inspectObject(
       }
     },
   };
-  const take = (lines: Buffer) => {
-    tally.update(lines);
-    inspector.update(lines);
-  };
   let broken: Inspection['broken'];
   try {
-    await decompress(chunks, rules.compression, take);
+    for await (const lines of decompress(chunks, rules.compression)) {
+      tally.update(lines);
+      inspector.update(lines);
+    }
     if (objectBytes === 0 && rules.compression !== 'none') broken = { reason: 'it is empty', isCut: true };
   } catch (error) {
     if (failure) throw failure.error;
@@ -64,16 +62,4 @@ export async function inspectObject(
   // A line that damage cut in two is not one that was written so.
   const findings = inspector.finish(broken !== undefined);
   return { ...tally.finish(), ...findings, objectBytes, objectSha256: hash.digest('hex'), broken };
-}
-
-async function decompress(
-  chunks: AsyncIterable<Buffer>,
-  compression: Compression,
-  take: (lines: Buffer) => void,
-): Promise<void> {
-  if (compression === 'none') {
-    for await (const chunk of chunks) take(chunk);
-    return;
-  }
-  await pump(chunks, compression === 'gzip' ? createGunzip() : createZstdDecompress(), take);
 }

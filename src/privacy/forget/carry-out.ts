@@ -1,4 +1,5 @@
 /** One look through everything that is held, and what was decided together taken out of it. */
+import { emptyUploadedFacts } from '../../archive/manifest/uploaded-facts.ts';
 import type { Database } from '../../index/database/database.ts';
 import { removeBrokenIndexes } from '../../index/open-index-database.ts';
 import { withMaintenanceLock } from '../../index/retention/maintenance-lock.ts';
@@ -57,6 +58,7 @@ async function rewriteAll(
   };
   enter(tasks, 'files');
   await removeBrokenIndexes(spool.root);
+  await emptyUploadedFacts(spool);
   const { instance } = config();
   const touched = await TouchedObjects.open({ spool, store, instance });
   await forgetFiles({ spool, keepers, store, instance, judge, onRewritten, touched, onFile, signal });
@@ -67,6 +69,8 @@ async function rewriteAll(
   enter(tasks, 'exports');
   // With what reads and writes Parquet.
   const { exportPrefixes, forgetExports } = await import('./forget-exports.ts');
+  const { forgetTables } = await import('./forget-tables.ts');
+  await forgetTables({ ...common, ...(fromMs !== undefined && { fromMs }) });
   await forgetExports({ ...common, prefixes: exportPrefixes(config()) });
 }
 
