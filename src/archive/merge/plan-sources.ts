@@ -33,6 +33,8 @@ export const MERGE_LIMITS: MergeLimits = {
 const STREAM_BYTES = 6 * MIB;
 /** What a thread holds of its hours at most (`scan-task.ts`), with what is on its way. */
 const SOURCE_BYTES_MAX = 40 * MIB;
+/** Of a search, which holds its hits alone: as much as lets every thread have one in hand and one ahead. */
+const SEARCH_BYTES_MAX = 16 * MIB;
 /** Of what is read back from a temporary file. */
 const SPILLED_BYTES = 256 * 1024;
 
@@ -81,7 +83,7 @@ function planned(segments: StoredSegment[], heldBytes: number, scanner: Scanner)
   return {
     platform: platforms.size === 1 ? (decodeName(platform) ?? platform) : undefined,
     fromMs: segmentSpan(segments[0]!).fromMs,
-    heldBytes: Math.min(SOURCE_BYTES_MAX, heldBytes),
+    heldBytes: Math.min(scanner.options.search ? SEARCH_BYTES_MAX : SOURCE_BYTES_MAX, heldBytes),
     open: () => scanner.open(segments),
   };
 }

@@ -33,7 +33,7 @@ export class HitCutter implements SegmentCutter {
     this.#segment = segment;
     this.#request = request;
     this.#report = report;
-    this.#search = lineSearch(request.search, request.users);
+    this.#search = searchOf(request);
     this.#served = gate.isEmpty ? undefined : new ServedLines(gate, segment.platform);
     this.#beforeMs = segment.span.fromMs;
   }
@@ -104,6 +104,15 @@ export class HitCutter implements SegmentCutter {
     });
     return isFound;
   }
+}
+
+const searches = new WeakMap<SearchQuery, LineSearch>();
+
+/** Made once for all segments of a request. */
+function searchOf({ search, users }: LineRequest & { search: SearchQuery }): LineSearch {
+  const known = searches.get(search) ?? lineSearch(search, users);
+  searches.set(search, known);
+  return known;
 }
 
 /** @param places where each line begins, and where the next one would */
