@@ -173,7 +173,7 @@ class PlatformDayRun {
     if (!made) return undefined;
     if (!this.#options.parquet) return { made, parquet: undefined };
     await this.#tools.onStep?.('parquet', made.object.key);
-    return { made, parquet: await makeParquet(one.day, made, this.#tools) };
+    return { made, parquet: await makeParquet(one.day, made.object, this.#tools) };
   }
 
   async #finish(

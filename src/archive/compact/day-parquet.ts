@@ -1,13 +1,11 @@
 /** Parquet beside a day object: the same lines as a table, made of it again whenever it has changed. */
-import { createHash } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
 import { decodeName } from '../../segment-name.ts';
-import type { SegmentDescription } from '../../storage/object-store.ts';
-import { daySpan } from '../../storage/segment-span.ts';
-import type { LineBatch } from '../scan/line-batch.ts';
-import type { ChannelDay, CompactTools, MadeDay } from './compact-tools.ts';
+import type { ObjectHead, SegmentDescription } from '../../storage/object-store.ts';
+import type { StoredSegment } from '../../storage/read-segment.ts';
+import type { ChannelDay, CompactTools } from './compact-tools.ts';
 import { dayObjectLines, scannerOf } from './day-lines.ts';
 import { parquetKey } from './parquet-key.ts';
 import { copySources } from './source-copies.ts';
@@ -19,58 +17,67 @@ export interface MadeParquet {
   isNew: boolean;
 }
 
-/** What is there of these very lines stays; of others it is replaced. Throws what store and disk say. */
+const ATTEMPTS_MAX = 5;
+
+/**
+ * What is there of these very lines stays; of others it is replaced. Somebody may be forgotten in the day object while the
+ * table is made of it: then it is made again. Throws what store and disk say.
+ */
 export async function makeParquet(
   day: ChannelDay,
-  { object, description }: Pick<MadeDay, 'object' | 'description'>,
+  object: StoredSegment,
   tools: CompactTools,
 ): Promise<MadeParquet> {
-  const { store, pool, scratch, signal } = tools;
+  const { store, signal } = tools;
   const key = parquetKey(day);
-  const head = await store.head(key, signal);
-  const isCurrent =
-    head?.description?.linesSha256 === description.linesSha256 && head.description.objectBytes === head.bytes;
-  if (isCurrent) return { key, bytes: head.bytes, isNew: false };
+  let isNew = false;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const source = await store.head(object.key, signal);
+    const table = await store.head(key, signal);
+    if (!source?.description) throw new ChatlogError('object_missing', `${object.key} is not there any more`);
+    if (isTableOf(table, source.description)) return { key, bytes: table!.bytes, isNew };
+    await putTable(
+      day,
+      key,
+      { object, description: source.description, isThere: table !== undefined },
+      tools,
+    );
+    isNew = true;
+  }
+  throw new ChatlogError('object_changes', `${object.key} changes all the time`, { retryable: true });
+}
+
+function isTableOf(table: ObjectHead | undefined, { linesSha256 }: SegmentDescription): boolean {
+  return table?.description?.linesSha256 === linesSha256 && table.description.objectBytes === table.bytes;
+}
+
+async function putTable(
+  day: ChannelDay,
+  key: string,
+  {
+    object,
+    description,
+    isThere,
+  }: { object: StoredSegment; description: SegmentDescription; isThere: boolean },
+  tools: CompactTools,
+): Promise<void> {
+  const { store, pool, scratch, signal } = tools;
+  const { writeTable } = await import('../formats/parquet/write-table.ts');
   const directory = join(scratch, 'parquet');
   await mkdir(directory, { recursive: true });
   try {
     const copies = await copySources(store, [object], directory, signal);
     const lines = dayObjectLines(scannerOf(copies, pool, signal), object);
     const path = join(directory, 'table');
-    const written = await writeParquet(lines, path, day);
-    const body = { path, description: { ...description, ...written } };
-    if (head) await store.overwrite(key, body, signal);
+    const title = `${decodeName(day.platform) ?? day.platform}/${decodeName(day.channel) ?? day.channel}`;
+    const written = await writeTable(lines, path, title);
+    // Of the lines that were copied, which may be others by now.
+    const body = { path, description: { ...description, ...copies[0]!.description, ...written } };
+    if (isThere) await store.overwrite(key, body, signal);
     else if ((await store.put(key, body, signal)) === 'conflict')
       throw new ChatlogError('key_taken', `${key} was taken by somebody else`, { retryable: true });
-    await demandStored(key, description.linesSha256, tools);
-    return { key, bytes: written.objectBytes, isNew: true };
+    await demandStored(key, body.description.linesSha256, tools);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-async function writeParquet(
-  lines: AsyncIterable<LineBatch>,
-  path: string,
-  day: ChannelDay,
-): Promise<Pick<SegmentDescription, 'objectSha256' | 'objectBytes'>> {
-  const { PARQUET } = await import('../formats/parquet/parquet.ts');
-  const title = `${decodeName(day.platform) ?? day.platform}/${decodeName(day.channel) ?? day.channel}`;
-  const table = PARQUET.open({ title, ...daySpan(day), hasManyChannels: false });
-  const hash = createHash('sha256');
-  let objectBytes = 0;
-  const file = await open(path, 'wx');
-  try {
-    const write = async (bytes: Uint8Array) => {
-      hash.update(bytes);
-      objectBytes += bytes.length;
-      await file.writeFile(bytes);
-    };
-    for await (const batch of lines) await write(await table.write(batch));
-    await write(await table.end());
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return { objectSha256: hash.digest('hex'), objectBytes };
 }

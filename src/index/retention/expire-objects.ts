@@ -2,13 +2,16 @@
  * The objects' own retention (`object_retention_days`), `forever` unless configured. An object goes when its day is past
  * that, and the index has no need of it any more: its rows are gone, and its pipelines have run.
  */
+import { parquetKey } from '../../archive/compact/parquet-key.ts';
 import { dayPrefix, platformDayOf } from '../../archive/manifest/manifest-key.ts';
 import { listDay, removeManifests, writeManifest } from '../../archive/manifest/write-manifest.ts';
 import { resolveChannels } from '../../config/resolve-channels.ts';
 import type { Config } from '../../config/schema.ts';
 import { decodeName } from '../../segment-name.ts';
+import { readStoredDay } from '../../storage/day-sources.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments, type StoredSegment } from '../../storage/read-segment.ts';
+import { isDayObject } from '../../storage/segment-span.ts';
 import type { Database } from '../database/database.ts';
 import type { IndexedChannel } from './due-days.ts';
 import { channelRetentions, DAY_MS, dayText, retentionFloorMs, startOfDay } from './due-ranges.ts';
@@ -84,7 +87,18 @@ async function removeObjects(
     const without = new Set(going.map(({ key }) => key));
     await writeManifest({ ...day, by: config.instance, now: () => options.nowMs, without }, signal);
   }
-  for (const { key } of going) await removeObject(key, options);
+  for (const segment of going) {
+    if (isDayObject(segment)) await removeCompanions(segment, options);
+    await removeObject(segment.key, options);
+  }
+}
+
+/** What was made with a day object: its table, and what tells of its sources. */
+async function removeCompanions(segment: StoredSegment, { store, signal }: ExpireOptions): Promise<void> {
+  await store.remove(parquetKey(segment), signal);
+  const { told, orphans } = await readStoredDay(store, segment, signal);
+  const tellers = told.flatMap(({ key, teller }) => (key === segment.key ? teller : []));
+  for (const key of [...tellers, ...orphans]) await store.remove(key, signal);
 }
 
 /** The ledger first: a row without its object would promise what is not there. */
