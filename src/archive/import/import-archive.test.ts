@@ -14,6 +14,7 @@ import { OPEN_GATE, type PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments, readSegment } from '../../storage/read-segment.ts';
+import { writeManifest } from '../manifest/write-manifest.ts';
 import { FORMATS } from './detect-format.ts';
 import { type ImportReport, importArchive } from './import-archive.ts';
 import { LocalZone } from './local-zone.ts';
@@ -238,6 +239,27 @@ it('adds to what was recorded only what is missing there', async () => {
   expect(report).toMatchObject({ known: lines.length / 2, newLines: lines.length / 2 });
   expect(await contents(archive)).toMatchObject(before);
   expect(await archivedLines(archive)).toHaveLength(lines.length);
+});
+
+it('adds what it puts to the manifests of days that have one, also where it was killed before', async () => {
+  await using directory = await tempDir();
+  const archive = directory.join('archive');
+  const [first, second] = ['2019-09-15 13:00:05', '2019-09-15 14:00:05'].map((at) => `[${at} UTC] ann: hi\n`);
+  const logs = await write(directory, { 'X chatlog/a.txt': first!, 'X chatlog/b.txt': first! + second! });
+  await run({ archive, paths: [join(logs, 'X chatlog/a.txt')] });
+  const store = await createDirectoryObjectStore(archive);
+  const day = { dayMs: Date.UTC(2019, 8, 15), platform: 'twitch' };
+  const objects = async () => {
+    const found = await writeManifest({ ...day, store, by: '', now: Date.now }, NEVER);
+    return { count: found!.manifest.objects.length, isNew: found!.isNew };
+  };
+  expect(await objects()).toEqual({ count: 1, isNew: true });
+  await run({ archive, paths: [logs] });
+  expect(await objects()).toEqual({ count: 2, isNew: false });
+  for await (const { key } of store.list('2019/09/15/twitch/_manifest-0002', NEVER))
+    await store.remove(key, NEVER);
+  await run({ archive, paths: [logs] });
+  expect(await objects()).toEqual({ count: 2, isNew: false });
 });
 
 it('keeps equal lines that nothing tells apart as often as the source with the most of them has', async () => {

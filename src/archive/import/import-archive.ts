@@ -14,8 +14,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorText } from '../../lib/errors.ts';
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
+import { encodeName } from '../../segment-name.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { SegmentOrigin } from '../../uploading/describe-segment.ts';
+import { renewManifest } from '../compact/renew-manifest.ts';
+import type { PlatformDay } from '../manifest/manifest-key.ts';
 import { detectFormat } from './detect-format.ts';
 import { ExternalSort } from './external-sort.ts';
 import { findSources } from './find-sources.ts';
@@ -77,10 +80,22 @@ export async function importArchive(options: ImportOptions, signal: AbortSignal)
     const staging = new Staging({ sort, privacy: options.privacy, nowMs: options.now() });
     const read = await readSources(options, staging, signal);
     const written = await mergeIntoArchive({ ...options, scratch, staged: sort, days: staging.days }, signal);
+    if (!options.dryRun) await renewManifests(written.days, { store: options.store, scratch, signal });
     return { ...read, ...written, rejects: options.rejects.count };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Also of days to which nothing is added: an import that was broken off may have added it. */
+async function renewManifests(
+  days: readonly ImportedDay[],
+  tools: Parameters<typeof renewManifest>[3],
+): Promise<void> {
+  const touched = new Map<string, PlatformDay>();
+  for (const { platform, dayMs } of days)
+    touched.set(`${platform} ${dayMs}`, { platform: encodeName(platform), dayMs });
+  for (const day of touched.values()) await renewManifest(day, [], new Set(), tools);
 }
 
 interface ReadCounts {
