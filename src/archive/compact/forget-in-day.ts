@@ -35,13 +35,14 @@ export async function withoutForgotten(
 ): Promise<WrittenDay> {
   const judge = judgeOf(decisions, day);
   if (!judge) return written;
+  const { formatVersion, instance } = written.description;
   const path = join(directory, 'rewritten');
   const rewritten = await rewriteLines({
     read: () => decompress(fileChunks(written.path, signal), 'zstd'),
     to: path,
     compression: 'zstd',
     compressor: () => createDayCompressor(level),
-    origin: written.description,
+    origin: { formatVersion, instance },
     judge,
     signal,
   });
