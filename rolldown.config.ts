@@ -17,6 +17,8 @@ export default defineConfig({
     /^node:/,
     // It finds its WebAssembly beside itself: it is copied as it is.
     /^@electric-sql\/pglite/,
+    // Who wants it installs it.
+    /^@duckdb\//,
     // An optional part of `pg` that this program does not use.
     'pg-native',
   ],

@@ -12,6 +12,7 @@ import { addInit } from './cli/commands/init.ts';
 import { addMaintain } from './cli/commands/maintain.ts';
 import { addOptout } from './cli/commands/optout.ts';
 import { addRun } from './cli/commands/run.ts';
+import { addSql } from './cli/commands/sql.ts';
 import { addStatus } from './cli/commands/status.ts';
 import { addStorage } from './cli/commands/storage.ts';
 import { addTail } from './cli/commands/tail.ts';
@@ -53,6 +54,7 @@ const COMMANDS: readonly AddCommand[] = [
   addChannels,
   addStatus,
   addTail,
+  addSql,
   addVerify,
   addCompact,
   addStorage,

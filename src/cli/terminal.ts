@@ -60,8 +60,21 @@ export function table(
     .join('\n');
 }
 
+/** The text, ending in `…` where it takes more columns than there are. */
+export function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let taken = 0;
+  let shown = '';
+  for (const { segment } of new Intl.Segmenter('en').segment(text)) {
+    taken += width(segment);
+    if (taken > columns - 1) break;
+    shown += segment;
+  }
+  return `${shown}…`;
+}
+
 /** Columns that a text takes on a terminal, near enough: wide East Asian letters and emoji take two. */
-function width(text: string): number {
+export function width(text: string): number {
   let columns = 0;
   for (const character of text) {
     if (/\p{Mark}/u.test(character)) continue;

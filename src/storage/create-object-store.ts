@@ -1,4 +1,5 @@
 /** Picks the storage that the configuration asks for. The SDK (some 15 MB) is loaded only where it is S3, when it is needed. */
+import { resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { deferredObjectStore } from './deferred-object-store.ts';
@@ -18,6 +19,7 @@ export function createObjectStore(
   if (!s3) {
     return deferredObjectStore({
       name: archive.directory,
+      directory: resolve(archive.directory),
       create: async () => {
         const { createDirectoryObjectStore, readDirectoryObjectStore } = await import(
           './directory-object-store.ts'

@@ -17,6 +17,8 @@ import type {
 export interface DeferredStoreOptions {
   name: string;
   concurrencyMax?: number;
+  /** As {@link ObjectStore.directory}. */
+  directory?: string;
   /** Whether the store that is made has {@link ObjectStore.presign}. */
   presigns?: boolean;
   create(): Promise<ObjectStore>;
@@ -28,13 +30,15 @@ export function deferredObjectStore(options: DeferredStoreOptions): ObjectStore 
 
 class DeferredObjectStore implements ObjectStore {
   readonly name: string;
+  readonly directory?: string;
   readonly concurrencyMax?: number;
   readonly presign?: (key: string, seconds: number) => Promise<string>;
   readonly #create: () => Promise<ObjectStore>;
   #store: Promise<ObjectStore> | undefined;
 
-  constructor({ name, concurrencyMax, presigns, create }: DeferredStoreOptions) {
+  constructor({ name, directory, concurrencyMax, presigns, create }: DeferredStoreOptions) {
     this.name = name;
+    this.directory = directory;
     this.concurrencyMax = concurrencyMax;
     this.#create = create;
     if (presigns) {

@@ -47,10 +47,12 @@ export function readDirectoryObjectStore(root: string): ObjectStore {
 
 class DirectoryObjectStore implements ObjectStore {
   readonly name: string;
+  readonly directory: string;
   readonly #root: string;
 
   constructor(root: string) {
     this.name = root;
+    this.directory = root;
     this.#root = root;
   }
 

@@ -59,6 +59,8 @@ export interface OpenedObject extends ObjectHead {
 export interface ObjectStore {
   /** For messages to people: `s3://bucket (Cloudflare R2)`, `/data/archive`. */
   readonly name: string;
+  /** Below which every object lies as a file, by its key; left out where there are no files. */
+  readonly directory?: string;
   /** How many puts at the same time the store bears; unlimited when left out. */
   readonly concurrencyMax?: number;
   /** Creates the object if the key is free. Abort leaves the outcome unknown, as a lost reply does: ask {@link head}. */
