@@ -20,6 +20,8 @@ export interface ScannerOptions {
   /** Only lines that match; all when left out. */
   search?: SearchQuery;
   signal: AbortSignal;
+  /** An object that is damaged or went away ends the scan: `object_damaged`, `object_missing`. */
+  isStrict?: boolean;
   /** Lines that a thread holds in memory, about; its own choice when left out. */
   heldBytes?: number;
   /** So many stored bytes of an object have come. */

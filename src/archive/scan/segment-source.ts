@@ -79,9 +79,12 @@ export class SegmentSource implements LineSource {
     }
     if (message.kind === 'batch') this.#batches.push(message.batch);
     else {
-      this.#isEnded = true;
       this.#port.close();
       this.#scanner.addReport(message.report);
+      const [damaged] = message.report.damaged;
+      if (damaged && this.#scanner.options.isStrict)
+        this.#fail(new ChatlogError('object_damaged', `${damaged.key}: ${damaged.reason}`));
+      this.#isEnded = true;
     }
     this.#wake.resolve();
   }
@@ -134,8 +137,7 @@ export class SegmentSource implements LineSource {
         ...(description && isIntact === false && { linesSha256: description.linesSha256 }),
       };
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#scanner.findings.missing.push(key);
+      this.#noteMissing(key, error);
       return { kind: 'missing' };
     }
   }
@@ -148,10 +150,16 @@ export class SegmentSource implements LineSource {
       const damage = object.isIntact === false ? 'its bytes are not those that it describes' : undefined;
       yield { kind: 'pieceEnd', damage };
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      this.#scanner.findings.missing.push(key);
+      this.#noteMissing(key, error);
       yield { kind: 'missing' };
     }
+  }
+
+  /** Throws what is something else, or not to be borne. */
+  #noteMissing(key: string, error: unknown): void {
+    const isMissing = error instanceof ChatlogError && error.code === 'object_missing';
+    if (!isMissing || this.#scanner.options.isStrict) throw error;
+    this.#scanner.findings.missing.push(key);
   }
 
   #say(message: ToScan, transfer: ArrayBuffer[] = []): void {
@@ -196,8 +204,4 @@ async function* inPieces(
     }
   }
   if (length > 0) yield piece.subarray(0, length);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof ChatlogError && error.code === 'object_missing';
 }

@@ -11,6 +11,7 @@ export type Task<Input, Output> = (input: Input) => Promise<{ value: Output; tra
 export const TASKS = {
   scan: async () => (await import('./scan-task.ts')).scan,
   inspect: async () => (await import('../verify/inspect-task.ts')).inspect,
+  encode: async () => (await import('../pull/encode-task.ts')).encode,
   echo: async () => (await import('./echo-task.ts')).echo,
 } satisfies Record<string, () => Promise<Task<never, unknown>>>;
 

@@ -1,0 +1,103 @@
+/**
+ * Lines to the bytes of one file: a format, then compression. What a format makes of a piece of lines on its own is made in
+ * threads, several pieces at a time; compression is by piece (zstd frames, gzip members), so that a file that was broken off
+ * goes on behind any of them.
+ */
+import type { FormatOptions, FormatWriter } from '../formats/format.ts';
+import { FORMATS, type FormatName } from '../formats/formats.ts';
+import { batchBuffers, EMPTY_BATCH, ownBatch } from '../scan/line-batch.ts';
+import type { WorkerPool } from '../scan/worker-pool.ts';
+import type { Piece } from './recut.ts';
+
+export type FileCompression = 'none' | 'gzip' | 'zstd';
+
+export interface Encoding {
+  format: FormatName;
+  compress: FileCompression;
+  options: FormatOptions;
+}
+
+export interface Encoded {
+  bytes: Uint8Array;
+  lines: number;
+  /** As of {@link Piece}: a file that ends here goes on there. Undefined where it cannot, or is complete. */
+  nextMs: number | undefined;
+}
+
+/** @param isContinued the file has its beginning already */
+export async function* encodeLines(
+  pieces: AsyncIterable<Piece>,
+  encoding: Encoding,
+  pool: WorkerPool,
+  isContinued = false,
+): AsyncGenerator<Encoded> {
+  const format = await FORMATS[encoding.format]();
+  if (format.kind === 'stateful') {
+    yield* written(pieces, format.open(encoding.options), encoding, pool);
+    return;
+  }
+  const { options } = encoding;
+  const header = isContinued ? new Uint8Array(0) : format.header(options);
+  if (header.length > 0) yield { bytes: await compressed(header, encoding, pool), ...NO_LINES };
+  const isAsRecorded = encoding.format === 'jsonl' && encoding.compress === 'none';
+  yield* inOrder(
+    pieces,
+    isAsRecorded ? asRecorded : (piece) => converted(piece, encoding, pool),
+    pool.size + 1,
+  );
+  const footer = format.footer(options);
+  if (footer.length > 0) yield { bytes: await compressed(footer, encoding, pool), ...NO_LINES };
+}
+
+const NO_LINES = { lines: 0, nextMs: undefined };
+
+async function asRecorded({ batch, nextMs }: Piece): Promise<Encoded> {
+  return { bytes: batch.bytes, lines: batch.times.length, nextMs };
+}
+
+async function converted({ batch, nextMs }: Piece, encoding: Encoding, pool: WorkerPool): Promise<Encoded> {
+  const lines = batch.times.length;
+  const own = ownBatch(batch);
+  const bytes = await pool.run('encode', { ...encoding, batch: own }, batchBuffers(own));
+  return { bytes, lines, nextMs };
+}
+
+async function compressed(bytes: Uint8Array, encoding: Encoding, pool: WorkerPool): Promise<Uint8Array> {
+  if (encoding.compress === 'none') return bytes;
+  const batch = { ...EMPTY_BATCH, bytes: new Uint8Array(bytes) };
+  return pool.run('encode', { ...encoding, format: 'jsonl', batch });
+}
+
+async function* written(
+  pieces: AsyncIterable<Piece>,
+  writer: FormatWriter,
+  encoding: Encoding,
+  pool: WorkerPool,
+): AsyncGenerator<Encoded> {
+  for await (const { batch } of pieces) {
+    const bytes = await writer.write(batch);
+    const lines = batch.times.length;
+    yield {
+      bytes: bytes.length === 0 ? bytes : await compressed(bytes, encoding, pool),
+      lines,
+      nextMs: undefined,
+    };
+  }
+  yield { bytes: await compressed(await writer.end(), encoding, pool), ...NO_LINES };
+}
+
+/** `work` on some items at a time; what comes of it in the order of the items. */
+async function* inOrder<T, R>(
+  items: AsyncIterable<T>,
+  work: (item: T) => Promise<R>,
+  atOnce: number,
+): AsyncGenerator<R> {
+  const underWay: Promise<R>[] = [];
+  for await (const item of items) {
+    const done = work(item);
+    done.catch(() => {});
+    underWay.push(done);
+    if (underWay.length >= atOnce) yield await underWay.shift()!;
+  }
+  for (const done of underWay) yield await done;
+}
