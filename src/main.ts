@@ -11,6 +11,7 @@ import { addIndex } from './cli/commands/index-segments.ts';
 import { addInit } from './cli/commands/init.ts';
 import { addMaintain } from './cli/commands/maintain.ts';
 import { addOptout } from './cli/commands/optout.ts';
+import { addPull } from './cli/commands/pull.ts';
 import { addRun } from './cli/commands/run.ts';
 import { addSql } from './cli/commands/sql.ts';
 import { addStatus } from './cli/commands/status.ts';
@@ -53,6 +54,7 @@ const COMMANDS: readonly AddCommand[] = [
   addInit,
   addChannels,
   addStatus,
+  addPull,
   addTail,
   addSql,
   addVerify,
