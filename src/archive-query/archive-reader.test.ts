@@ -1,6 +1,6 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CORPUS_CHANNEL, corpusLines } from '../../test/support/corpus.ts';
 import { archiveDay, archiveEvents, laterLine, twitchEvent } from '../../test/support/log-events.ts';
 import { memoryLogger } from '../../test/support/segments.ts';
@@ -119,6 +119,15 @@ describe('lines of the archive', () => {
       const reader = both.reader({ limits });
       expect(textsOf(await linesOf(reader, { reverse }))).toEqual(expected);
     }
+  });
+
+  it('of a day object are read once, however many parts they come in', async () => {
+    await using files = await archive();
+    const key = await files.day(EVENTS);
+    const get = vi.spyOn(files.store, 'get');
+    const lines = await linesOf(files.reader({ limits: { heldBytesMax: 20_000 } }));
+    expect(textsOf(lines).sort()).toEqual(sorted(EVENTS));
+    expect(get.mock.calls.map(([asked]) => asked)).toEqual([key]);
   });
 
   it('of an hour are found in the object of its day', async () => {

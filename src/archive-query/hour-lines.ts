@@ -3,10 +3,11 @@
  * files, late lines, several instances, day objects), in order of time and each once.
  *
  * Bounded in memory: lines are kept as bytes, up to `bytesMax`. Where a stretch is larger, its segments are read several
- * times, each time for a part of it that fits.
+ * times, each time for a part of it that fits; a day object, which is sorted, is read once, but where the newest come first.
  */
 import type { ChatEvent } from '../event.ts';
 import { eventIdentity } from '../event.ts';
+import { copyRank } from '../index/earlier-copies.ts';
 import { IdenticalLines } from '../index/identical-lines.ts';
 import { lineKey, messageKey } from '../index/message-key.ts';
 import { splitLines } from '../lib/split-lines.ts';
@@ -44,17 +45,58 @@ const LINE_OVERHEAD_BYTES = 256;
 interface HeldLine {
   timeMs: number;
   key: string;
+  rank: string;
   line: Buffer;
+  /** That gave it, and will not again. */
+  reader: SortedReader | undefined;
 }
 
 export async function* hourLines(options: HourOptions): AsyncGenerator<ArchivedLine[]> {
   let { fromMs, toMs } = options;
-  while (fromMs < toMs) {
-    const window = new Window(fromMs, toMs, options);
-    for (const source of options.sources) await window.read(source);
-    yield* batches(window.sorted());
-    if (options.reverse) toMs = window.fromMs;
-    else fromMs = window.toMs;
+  const { reverse, sources } = options;
+  const sorted = new Map(
+    sources
+      .filter(({ isSorted }) => isSorted && !reverse)
+      .map((source) => [source, new SortedReader(source)]),
+  );
+  try {
+    while (fromMs < toMs) {
+      const window = new Window(fromMs, toMs, options);
+      for (const source of sources) await window.read(source, sorted.get(source));
+      yield* batches(window.sorted());
+      if (reverse) toMs = window.fromMs;
+      else fromMs = window.toMs;
+    }
+  } finally {
+    for (const reader of sorted.values()) await reader.close();
+  }
+}
+
+/** A sorted source that is read on where the last window ended. */
+class SortedReader {
+  readonly repeats = new IdenticalLines();
+  /** Taken by an earlier window, which had no room for them. */
+  carried: HeldLine[] = [];
+  readonly #lines: AsyncGenerator<Buffer>;
+  #next: Buffer | undefined;
+
+  constructor(source: LineSource) {
+    this.#lines = splitLines(source.open(), LINE_BYTES_MAX);
+  }
+
+  /** Lines before this time; it may become an earlier one meanwhile. */
+  async *before(toMs: () => number): AsyncGenerator<Buffer> {
+    for (;;) {
+      this.#next ??= (await this.#lines.next()).value;
+      if (this.#next === undefined || (timeOf(this.#next) ?? Number.NEGATIVE_INFINITY) >= toMs()) return;
+      const line = this.#next;
+      this.#next = undefined;
+      yield line;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#lines.return(undefined);
   }
 }
 
@@ -85,8 +127,19 @@ class Window {
     this.#bytesMax = options.bytesMax;
   }
 
-  async read({ open, span, isSorted }: LineSource): Promise<void> {
+  /** @param reader of a sorted source that goes on */
+  async read({ open, span, isSorted }: LineSource, reader?: SortedReader): Promise<void> {
     if (span.toMs <= this.fromMs || span.fromMs >= this.toMs) return;
+    if (reader) {
+      const carried = reader.carried;
+      reader.carried = [];
+      for (const held of carried) this.#hold(held);
+      for await (const line of reader.before(() => this.toMs)) {
+        const isBefore = (timeOf(line) ?? this.fromMs) < this.fromMs;
+        if (!isBefore) this.#take(line, reader.repeats, reader);
+      }
+      return;
+    }
     const repeats = new IdenticalLines();
     for await (const line of splitLines(open(), LINE_BYTES_MAX)) {
       const timeMs = isSorted ? timeOf(line) : undefined;
@@ -101,17 +154,28 @@ class Window {
     return this.#options.reverse ? lines.reverse() : lines;
   }
 
-  #take(line: Buffer, repeats: IdenticalLines): void {
+  #take(line: Buffer, repeats: IdenticalLines, reader?: SortedReader): void {
     const { needed, wanted } = this.#options;
     if (needed && !needed.some((text) => line.includes(text))) return;
     const archived = parseLine(line, repeats);
     if (!archived || archived.timeMs < this.fromMs || archived.timeMs >= this.toMs) return;
-    const { timeMs, key } = archived;
-    const identity = `${timeMs} ${key}`;
-    if (this.#held.has(identity) || !wanted(archived)) return;
+    if (!wanted(archived)) return;
+    const { timeMs, key, event } = archived;
     // The chunk that it came in is not to be held by it.
-    this.#held.set(identity, { timeMs, key, line: Buffer.from(line) });
-    this.#bytes += line.length + LINE_OVERHEAD_BYTES;
+    this.#hold({ timeMs, key, rank: copyRank(event), line: Buffer.from(line), reader });
+  }
+
+  /** Of several copies the one that the index has, too. */
+  #hold(held: HeldLine): void {
+    if (held.timeMs >= this.toMs) {
+      held.reader?.carried.push(held);
+      return;
+    }
+    const identity = `${held.timeMs} ${held.key}`;
+    const other = this.#held.get(identity);
+    if (other && !isEarlier(held, other)) return;
+    this.#held.set(identity, held);
+    this.#bytes += held.line.length - (other?.line.length ?? -LINE_OVERHEAD_BYTES);
     if (this.#bytes > this.#bytesMax) this.#shrink();
   }
 
@@ -126,14 +190,20 @@ class Window {
       else this.toMs = middle + 1;
     } else if (reverse) this.fromMs = middle + 1;
     else this.toMs = middle;
-    for (const [identity, { timeMs, line }] of this.#held) {
+    for (const [identity, held] of this.#held) {
+      const { timeMs, line, reader } = held;
       if (timeMs >= this.fromMs && timeMs < this.toMs) continue;
       this.#held.delete(identity);
+      reader?.carried.push(held);
       this.#bytes -= line.length + LINE_OVERHEAD_BYTES;
     }
     // Where they are of one millisecond nothing was gained: not to be tried again at each line.
     this.#bytesMax = Math.max(this.#bytesMax, this.#bytes * 2);
   }
+}
+
+function isEarlier(a: HeldLine, b: HeldLine): boolean {
+  return a.rank === b.rank ? Buffer.compare(a.line, b.line) < 0 : a.rank < b.rank;
 }
 
 const TIME_START = '{"timestamp":"'.length;

@@ -11,8 +11,13 @@ export function isEarlierCopy(line: IndexedLine, other: IndexedLine): boolean {
   return rankOf(line.event, lineOf(line)) < rankOf(other.event, lineOf(other));
 }
 
-function rankOf({ source, received_at }: { source?: unknown; received_at?: unknown }, line: string): string {
-  return `${source ?? ''} ${received_at ?? '~'} ${line}`;
+/** Of the copies with the smallest rank the smaller line stays. */
+export function copyRank({ source, received_at }: { source?: unknown; received_at?: unknown }): string {
+  return `${source ?? ''} ${received_at ?? '~'} `;
+}
+
+function rankOf(event: Parameters<typeof copyRank>[0], line: string): string {
+  return copyRank(event) + line;
 }
 
 function lineOf({ event, template, rest }: IndexedLine): string {
