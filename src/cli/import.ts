@@ -43,7 +43,7 @@ export async function importCommand(
     return EXIT.usage;
   }
   const { dryRun = false, json = false, strict = false } = options;
-  using archive = await openArchiveOf(options, terminal, dryRun ? 'read' : 'create');
+  using archive = await openArchiveOf(options, terminal, 'create');
   if (!archive) return EXIT.usage;
   const stop = new AbortController();
   const stopped = new ChatlogError('stopped', 'stopped');

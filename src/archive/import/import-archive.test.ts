@@ -276,6 +276,51 @@ it('keeps equal lines that nothing tells apart as often as the source with the m
   expect(await archivedLines(archive)).toHaveLength(5);
 });
 
+it('has each message as often as the file with the most of it, whatever files are imported with which, and when', async () => {
+  const message = fc.record({
+    at: fc.integer({ min: 0, max: 7300 }).map((second) => second - (second % 1800)),
+    user: fc.constantFrom('ann', 'bob'),
+    text: fc.constantFrom('LUL', 'hi'),
+  });
+  const file = fc.array(message, { maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(file, { maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+      async (imports) => {
+        await using directory = await tempDir();
+        const most = new Map<string, number>();
+        let number = 0;
+        for (const files of imports) {
+          const paths: string[] = [];
+          for (const messages of files) {
+            const lines = messages.map(({ at, user, text }) => `[${clock(at)} UTC] ${user}: ${text}\n`);
+            for (const line of lines)
+              most.set(line, Math.max(most.get(line) ?? 0, lines.filter((other) => other === line).length));
+            const name = `${number++} x chatlog/x.txt`;
+            paths.push(join(await write(directory, { [name]: lines.join('') }), name));
+          }
+          await run({ archive: directory.join('archive'), paths, channel: 'x', format: 'overrustle' });
+        }
+        const events = (await archivedLines(directory.join('archive'))).map(
+          (line) => JSON.parse(line) as ChatEvent,
+        );
+        const found = new Map<string, number>();
+        for (const { timestamp, username, message: text } of events) {
+          const line = `[${timestamp.slice(0, 19).replace('T', ' ')} UTC] ${username}: ${text}\n`;
+          found.set(line, (found.get(line) ?? 0) + 1);
+        }
+        expect(found).toEqual(most);
+        expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+function clock(second: number): string {
+  return new Date(1_568_552_400_000 + second * 1000).toISOString().replace('T', ' ').slice(0, 19);
+}
+
 it('comes to the same archive however often it is broken off', async () => {
   await using directory = await tempDir();
   const messages = fc.sample(
@@ -288,10 +333,7 @@ it('comes to the same archive however often it is broken off', async () => {
   );
   const text = messages
     .toSorted((a, b) => a.at - b.at)
-    .map(
-      ({ at, user, text: said }) =>
-        `[${new Date(1_568_552_400_000 + at * 1000).toISOString().replace('T', ' ').slice(0, 19)} UTC] ${user}: ${said}\n`,
-    )
+    .map(({ at, user, text: said }) => `[${clock(at)} UTC] ${user}: ${said}\n`)
     .join('');
   const logs = await write(directory, { 'Xqc chatlog/x.txt': text });
   const whole = directory.join('whole');

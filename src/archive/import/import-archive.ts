@@ -12,7 +12,8 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorText } from '../../lib/errors.ts';
+import { ChatlogError, errorText } from '../../lib/errors.ts';
+import { systemErrorCode } from '../../lib/system-error.ts';
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { encodeName } from '../../segment-name.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -21,7 +22,8 @@ import { renewManifest } from '../compact/renew-manifest.ts';
 import type { PlatformDay } from '../manifest/manifest-key.ts';
 import { detectFormat } from './detect-format.ts';
 import { ExternalSort } from './external-sort.ts';
-import { findSources } from './find-sources.ts';
+import { type FoundSource, findSources } from './find-sources.ts';
+import type { ImportFormat, SourceReader } from './import-format.ts';
 import { mergeIntoArchive } from './merge-into-archive.ts';
 import { type ImportRequest, isUnknown, openFound } from './plan-import.ts';
 import type { Source } from './read-source.ts';
@@ -82,6 +84,8 @@ export async function importArchive(options: ImportOptions, signal: AbortSignal)
     const written = await mergeIntoArchive({ ...options, scratch, staged: sort, days: staging.days }, signal);
     if (!options.dryRun) await renewManifests(written.days, { store: options.store, scratch, signal });
     return { ...read, ...written, rejects: options.rejects.count };
+  } catch (error) {
+    throw systemErrorCode(error) === 'ENOSPC' ? scratchFull(error) : error;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -113,25 +117,38 @@ async function readSources(
   let doneBytes = 0;
   for await (const found of findSources(options.paths)) {
     signal.throwIfAborted();
-    try {
-      await using source = await openFound(found, options.settings);
-      if (source.info.head.length > 0)
-        await readSource(source, options, { staging, counts, doneBytes }, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isUnknown(found, error) && !isSourceError(error)) throw error;
-      await options.rejects.add({ file: found.path, line: 0, reason: errorText(error), original: NOTHING });
+    const opened = await open(found, options);
+    if (opened) {
+      await using _ = opened.source;
+      await readSource(opened, options, { staging, counts, doneBytes }, signal);
     }
     doneBytes += found.bytes;
   }
   return counts;
 }
 
-const NOTHING = Buffer.alloc(0);
+interface OpenedSource {
+  source: Source;
+  format: ImportFormat;
+  reader: SourceReader;
+}
 
-/** A file that cannot be read is a reject; anything else that fails ends the import. */
-function isSourceError(error: unknown): boolean {
-  return error instanceof Error && /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code));
+/** Undefined where it is empty or, as its reject then says, cannot be opened or is of no known format. */
+async function open(found: FoundSource, options: ImportOptions): Promise<OpenedSource | undefined> {
+  let source: Source | undefined;
+  try {
+    source = await openFound(found, options.settings);
+    if (source.info.head.length > 0) {
+      const { format } = detectFormat(source.info, options.format);
+      return { source, format, reader: await format.open(source.info) };
+    }
+  } catch (error) {
+    if (!isUnknown(found, error) && systemErrorCode(error) === undefined) throw error;
+    const original = Buffer.alloc(0);
+    await options.rejects.add({ file: found.path, line: 0, reason: errorText(error), original });
+  }
+  await source?.[Symbol.asyncDispose]();
+  return undefined;
 }
 
 interface ReadState {
@@ -141,14 +158,13 @@ interface ReadState {
 }
 
 async function readSource(
-  source: Source,
-  { format: named, rejects, onProgress }: ImportOptions,
+  { source, format, reader }: OpenedSource,
+  { rejects, onProgress }: ImportOptions,
   { staging, counts, doneBytes }: ReadState,
   signal: AbortSignal,
 ): Promise<void> {
-  const { format } = detectFormat(source.info, named);
   const stage = staging.source(counts.files++, format.isLossless ?? false);
-  for await (const { readings, line, original } of source.records(await format.open(source.info), signal)) {
+  for await (const { readings, line, original } of source.records(reader, signal)) {
     for (const reading of readings) {
       const staged = await stage.add(reading);
       if (staged === 'staged') counts.lines++;
@@ -161,6 +177,17 @@ async function readSource(
     const { files, lines } = counts;
     onProgress({ phase: 'read', bytes: doneBytes + source.bytesRead, files, lines, rejects: rejects.count });
   }
+}
+
+function scratchFull(cause: unknown): ChatlogError {
+  return new ChatlogError(
+    'scratch_full',
+    `the disk of ${tmpdir()} is full, where what is imported is sorted`,
+    {
+      hint: 'Make room, or name another directory: TMPDIR=/large/disk chatlog import ... What was put stays.',
+      cause,
+    },
+  );
 }
 
 /** What a process left that died: its files are made anew. */

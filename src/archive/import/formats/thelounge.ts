@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { type Draft, reading } from '../import-event.ts';
 import { type ImportFormat, type Reading, type SourceInfo, unclear } from '../import-format.ts';
 import * as irc from './irc-log.ts';
@@ -25,7 +25,7 @@ export const thelounge: ImportFormat = {
     if (info.file === undefined)
       throw unclear('source', 'Name the database: it cannot come from standard input or be compressed.');
     const names = await networkNames(info);
-    const database = openDatabase(info);
+    const database = await openDatabase(info);
     const networks = database.prepare('SELECT DISTINCT network FROM messages').all();
     const ids = networks.map(({ network }) => textOf(network) ?? '');
     database.close();
@@ -43,7 +43,9 @@ export const thelounge: ImportFormat = {
   },
 };
 
-function openDatabase({ file }: SourceInfo): DatabaseSync {
+/** Loaded only where it is needed: some versions of Node say that it is experimental. */
+async function openDatabase({ file }: SourceInfo): Promise<DatabaseSync> {
+  const { DatabaseSync } = await import('node:sqlite');
   return new DatabaseSync(file!, { readOnly: true });
 }
 
@@ -68,7 +70,7 @@ async function* rows(
   names: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Reading[]> {
-  const database = openDatabase(info);
+  const database = await openDatabase(info);
   try {
     let count = 0;
     for (const row of database.prepare('SELECT network, channel, time, type, msg FROM messages').iterate()) {
