@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { sampleLines, writeObjectBody } from '../../test/support/segments.ts';
+import { collect, sampleLines, writeObjectBody } from '../../test/support/segments.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { createDirectoryObjectStore } from './directory-object-store.ts';
 import { testObjectStore } from './object-store.contract.ts';
@@ -40,6 +40,33 @@ test('an object whose description was lost is recognised by its bytes', async ()
   expect(await store.put(key, body, never)).toBe('created');
   const other = await writeObjectBody(directory.join('other'), sampleLines(50, 'b'));
   expect(await store.put(key, other, never)).toBe('conflict');
+});
+
+test('of two who put other lines under one key at once, the one who creates it describes it', async () => {
+  await using directory = await tempDir();
+  const roots = [directory.join('root'), directory.join('root')];
+  const stores = await Promise.all(roots.map(createDirectoryObjectStore));
+  const bodies = await Promise.all(
+    ['a', 'b'].map((seed) => writeObjectBody(directory.join(seed), sampleLines(50, seed))),
+  );
+  for (let round = 0; round < 50; round++) {
+    const other = key.replace('_1300', `_13${String(round).padStart(2, '0')}`);
+    const outcomes = await Promise.all(stores.map((store, index) => store.put(other, bodies[index]!, never)));
+    expect(outcomes.toSorted()).toEqual(['conflict', 'created']);
+    const winner = bodies[outcomes.indexOf('created')]!;
+    expect((await stores[0]!.head(other, never))?.description).toEqual(winner.description);
+    expect((await collect(stores[0]!.get(other, never))).equals(await readFile(winner.path))).toBe(true);
+  }
+});
+
+test('a put that died before it described its object is finished by the next one', async () => {
+  await using directory = await tempDir();
+  const store = await createDirectoryObjectStore(directory.join('root'));
+  const body = await writeObjectBody(directory.join('body'), sampleLines(50));
+  await store.put(key, body, never);
+  await unlink(directory.join('root/.chatlog/meta', `${key}.json`));
+  expect(await store.put(key, body, never)).toBe('created');
+  expect((await store.head(key, never))?.description).toEqual(body.description);
 });
 
 test('a description left by a put that died does not stand for another object', async () => {

@@ -3,7 +3,7 @@
  * free: by a hard link of the spool's own file where both lie in one file system (which copies nothing and needs no
  * free disk), else from a copy that was synced first.
  *
- *     <root>/.chatlog/meta/<key>.json   the description, written before the object; while it is replaced, the new one too
+ *     <root>/.chatlog/meta/<key>.json   the description, written with the object; while it is replaced, the new one too
  *     <root>/.chatlog/tmp/              half-written copies
  *
  * Every path is checked to lie under the root.
@@ -62,17 +62,23 @@ class DirectoryObjectStore implements ObjectStore {
       const before = await compareObject(this, key, body.description, signal);
       if (before === 'different') return 'conflict';
       if (before === 'same') {
-        // Made by a process that died, perhaps before it was durable.
+        // Made by a process that died, perhaps before it was durable and described.
         await syncUpTo(this.#root, dirname(path));
+        if (!(await this.head(key, signal))?.description) await this.#writeDescription(key, body.description);
         return 'created';
       }
       await makeDurableDirectory(this.#root, dirname(path));
-      await this.#writeDescription(key, body.description);
+      // Only whose object it is describes it: of several who put at once, all but one find the key taken.
+      const description = await this.#prepareDescription(key, body.description);
       try {
         await this.#create(path, body, signal);
+        await description.commit();
       } catch (error) {
         if (systemErrorCode(error) !== 'EEXIST') throw error;
-        return this.#lostRace(key, body, signal);
+        const now = await compareObject(this, key, body.description, signal);
+        return now === 'same' ? 'created' : 'conflict';
+      } finally {
+        await description.discard();
       }
       await syncDirectory(dirname(path));
       return 'created';
@@ -224,26 +230,38 @@ class DirectoryObjectStore implements ObjectStore {
     }
   }
 
-  /** Another process created the key in between: our description must not stay beside its object. */
-  async #lostRace(key: string, body: ObjectBody, signal: AbortSignal): Promise<PutOutcome> {
-    await unlink(this.#descriptionPath(key)).catch(ifMissing);
-    const now = await compareObject(this, key, body.description, signal);
-    return now === 'same' ? 'created' : 'conflict';
-  }
-
   /** @param next of the bytes that are about to take the place of those described */
   async #writeDescription(
     key: string,
     description: SegmentDescription,
     next?: SegmentDescription,
   ): Promise<void> {
+    const prepared = await this.#prepareDescription(key, description, next);
+    try {
+      await prepared.commit();
+    } finally {
+      await prepared.discard();
+    }
+  }
+
+  /** All but the rename that makes it count. */
+  async #prepareDescription(
+    key: string,
+    description: SegmentDescription,
+    next?: SegmentDescription,
+  ): Promise<{ commit(): Promise<void>; discard(): Promise<void> }> {
     const path = this.#descriptionPath(key);
     const temporary = this.#under(`${HIDDEN}/tmp/${randomUUID()}`);
     await makeDurableDirectory(this.#root, dirname(path));
     const metadata = { ...toMetadata(description), ...(next ? { next: toMetadata(next) } : {}) };
     await writeSynced(temporary, `${JSON.stringify(metadata)}\n`);
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    return {
+      commit: async () => {
+        await rename(temporary, path);
+        await syncDirectory(dirname(path));
+      },
+      discard: () => unlink(temporary).catch(ifMissing),
+    };
   }
 
   async *#listDirectory(
