@@ -10,13 +10,32 @@ export const TABLE_ROWS_MAX = 1_000;
 const CELL_MIN = 8;
 const GAP = 2;
 
-/** Cells are cut so that a row takes one line of the terminal, the widest columns first. */
+/**
+ * Cells are cut so that a row takes one line of the terminal, the widest columns first. Where it would not fit, columns that
+ * hold nothing are named below the table.
+ */
 export function resultTable(
   columns: readonly ResultColumn[],
   rows: readonly (readonly PlainValue[])[],
   terminal: Terminal,
   lineWidth: number,
 ): string {
+  const empty = columns.filter((_, column) => rows.every((row) => row[column] === null));
+  if (
+    rows.length > 0 &&
+    empty.length > 0 &&
+    empty.length < columns.length &&
+    !fits(columns, rows, lineWidth)
+  ) {
+    const kept = columns.flatMap((each, column) => (empty.includes(each) ? [] : [column]));
+    const shown = resultTable(
+      kept.map((column) => columns[column]!),
+      rows.map((row) => kept.map((column) => row[column]!)),
+      terminal,
+      lineWidth,
+    );
+    return `${shown}\n${terminal.style('dim', `NULL in all rows: ${empty.map(({ name }) => escapeControl(name)).join(', ')}`)}`;
+  }
   const texts = rows.map((row) => row.map((value) => escapeControl(textOf(value), { keepJoiners: true })));
   const widths = columns.map(({ name }, column) =>
     Math.max(width(name), ...texts.map((row) => width(row[column]!))),
@@ -33,6 +52,17 @@ export function resultTable(
   );
   const headings = columns.map(({ name }, column) => cut(escapeControl(name), limits[column]!));
   return table(terminal, headings, cells);
+}
+
+function fits(
+  columns: readonly ResultColumn[],
+  rows: readonly (readonly PlainValue[])[],
+  lineWidth: number,
+): boolean {
+  const widths = columns.map(({ name }, column) =>
+    Math.max(width(name), ...rows.map((row) => width(textOf(row[column]!)))),
+  );
+  return widths.reduce((sum, each) => sum + each, GAP * (columns.length - 1)) <= lineWidth;
 }
 
 /** The widest are made narrower until all fit, or all are as narrow as is sensible. */
