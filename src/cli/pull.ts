@@ -1,6 +1,6 @@
 /** `chatlog pull`: gets the archive, or a part of it, into files of one's own. */
 import { readCheckpoint } from '../archive/pull/checkpoint.ts';
-import { pullToDirectory } from '../archive/pull/pull-directory.ts';
+import { pullToDirectory, wholeDays } from '../archive/pull/pull-directory.ts';
 import { pullToFile } from '../archive/pull/pull-file.ts';
 import type { PullOptions } from '../archive/pull/pull-options.ts';
 import { pullToStream } from '../archive/pull/pull-stream.ts';
@@ -100,7 +100,8 @@ class PullRun {
       });
     const checkpoint = target.kind === 'file' ? await this.#checkpoint() : undefined;
     const selection = checkpoint ? { ...asked, fromMs: checkpoint.fromMs, toMs: checkpoint.toMs } : asked;
-    const survey = await surveyArchive(store, selection, signal, (objects) =>
+    const surveyed = target.kind === 'directory' ? wholeDays(selection) : selection;
+    const survey = await surveyArchive(store, surveyed, signal, (objects) =>
       this.line.show(() => `${objects} objects found`),
     );
     if (survey.objects === 0) return this.#nothing();

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { ChatEvent } from '../../src/event.ts';
+import { forEachConcurrently } from '../../src/lib/for-each-concurrently.ts';
 import { encodeName, objectKey, segmentFile } from '../../src/segment-name.ts';
 import type { ObjectStore, SegmentDescription } from '../../src/storage/object-store.ts';
 import { daySuffix } from '../../src/storage/segment-span.ts';
@@ -45,13 +46,16 @@ export async function putSegment(
   return key;
 }
 
+/** Objects that are put at the same time. */
+const PUTS_MAX = 8;
+
 /** Each recorder's lines, by channel and hour in the order given, as its objects; those of several stand side by side. */
 export async function archiveLines(
   store: ObjectStore,
   recorders: readonly (readonly string[])[],
   compressionOf: (index: number) => SegmentPlace['compression'] = () => 'zstd',
 ): Promise<ArchivedSegment[]> {
-  const segments: ArchivedSegment[] = [];
+  const planned: { place: SegmentPlace; lines: string[] }[] = [];
   for (const [recorder, lines] of recorders.entries()) {
     const hours = Map.groupBy(lines, (line) => {
       const { platform, channel, timestamp } = JSON.parse(line) as ChatEvent;
@@ -60,11 +64,14 @@ export async function archiveLines(
     for (const [name, ofHour] of hours) {
       const [platform, channel, startMs] = JSON.parse(name) as [string, string, number];
       const suffix = recorder === 0 ? '' : `-${recorder + 1}`;
-      const compression = compressionOf(segments.length);
-      const key = await putSegment(store, { platform, channel, startMs, suffix, compression }, ofHour);
-      segments.push({ key, lines: ofHour });
+      const compression = compressionOf(planned.length);
+      planned.push({ place: { platform, channel, startMs, suffix, compression }, lines: ofHour });
     }
   }
+  const segments: ArchivedSegment[] = [];
+  await forEachConcurrently(planned, PUTS_MAX, async ({ place, lines }) => {
+    segments.push({ key: await putSegment(store, place, lines), lines });
+  });
   return segments;
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { modelLines } from '../../../test/support/archive-model.ts';
 import { indexLines, type Random, seededRandom, shuffled } from '../../../test/support/index-lines.ts';
+import { batchOfLines, linesOf } from '../../../test/support/line-batches.ts';
 import type { ChatEvent } from '../../event.ts';
-import { type BatchPart, joinParts, type LineBatch, lineAt, sliceBatch } from '../scan/line-batch.ts';
+import { type BatchPart, joinParts, type LineBatch, sliceBatch } from '../scan/line-batch.ts';
 import { mergeBatches } from './merger.ts';
 
 const PLATFORM = 'twitch';
@@ -19,18 +20,8 @@ function sources(seed: number, random: Random): string[][] {
   return Array.from({ length: count }, () => lines.filter(() => random(3) > 0));
 }
 
-function batchOf(lines: readonly string[]): LineBatch {
-  const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-  const offsets = new Uint32Array(lines.length + 1);
-  for (const [index, line] of lines.entries())
-    offsets[index + 1] = offsets[index]! + Buffer.byteLength(line) + 1;
-  const times = Float64Array.from(lines, (line) => Date.parse((JSON.parse(line) as ChatEvent).timestamp));
-  return { bytes: new Uint8Array(bytes), offsets, times };
-}
-
 const timeOf = (line: string) => (JSON.parse(line) as ChatEvent).timestamp;
-const textsOf = (batches: Iterable<LineBatch>) =>
-  [...batches].flatMap((batch) => Array.from(batch.times, (_, index) => lineAt(batch, index).toString()));
+const textsOf = (batches: Iterable<LineBatch>) => [...batches].flatMap(linesOf);
 
 /** Cut anywhere, also into nothing. */
 function* cut(batch: LineBatch, random: Random): Generator<LineBatch> {
@@ -51,7 +42,7 @@ describe('sorted sources', () => {
           const sorted = lines.toSorted((a, b) =>
             timeOf(a) < timeOf(b) ? -1 : timeOf(a) > timeOf(b) ? 1 : 0,
           );
-          return { origin: { platform: PLATFORM }, batches: cut(batchOf(sorted), random) };
+          return { origin: { platform: PLATFORM }, batches: cut(batchOfLines(sorted), random) };
         }),
       );
       expect(textsOf(merged), `seed ${seed}`).toEqual(modelLines(inputs));
@@ -62,19 +53,21 @@ describe('sorted sources', () => {
     const line = JSON.stringify({ timestamp: '2026-11-21T13:00:00.000Z', channel: 'a', type: 'join' });
     const origin = { platform: PLATFORM };
     const parts = [
-      { origin, batches: [batchOf([line])] },
-      { origin, batches: [batchOf([line])] },
+      { origin, batches: [batchOfLines([line])] },
+      { origin, batches: [batchOfLines([line])] },
     ];
     expect(textsOf(mergeBatches(parts))).toEqual([line, line]);
-    const other = { origin: { platform: PLATFORM }, batches: [batchOf([line, line, line])] };
+    const other = { origin: { platform: PLATFORM }, batches: [batchOfLines([line, line, line])] };
     expect(
-      textsOf(mergeBatches([...parts.map((part) => ({ ...part, batches: [batchOf([line])] })), other])),
+      textsOf(mergeBatches([...parts.map((part) => ({ ...part, batches: [batchOfLines([line])] })), other])),
     ).toEqual([line, line, line]);
   });
 
   it('pass through uncopied where they come one after another', () => {
     const lines = indexLines({ seed: 3, lines: 100 }).sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1));
-    const whole = batchOf(lines.filter((line, index) => timeOf(line) !== timeOf(lines[index + 1] ?? '{}')));
+    const whole = batchOfLines(
+      lines.filter((line, index) => timeOf(line) !== timeOf(lines[index + 1] ?? '{}')),
+    );
     const [merged] = [...mergeBatches([{ origin: { platform: PLATFORM }, batches: [whole] }])];
     expect(merged!.bytes.buffer).toBe(whole.bytes.buffer);
   });
@@ -82,7 +75,7 @@ describe('sorted sources', () => {
 
 describe('parts of batches', () => {
   it('are joined with their lines and times', () => {
-    const batch = batchOf(indexLines({ seed: 4, lines: 50 }));
+    const batch = batchOfLines(indexLines({ seed: 4, lines: 50 }));
     const parts: BatchPart[] = [
       { batch, from: 10, to: 20 },
       { batch, from: 0, to: 3 },

@@ -55,11 +55,9 @@ export class PartFile implements AsyncDisposable {
     await syncDirectory(dirname(this.#path));
   }
 
-  /** There is nothing to be kept, neither of this nor under the name. */
   async discard(): Promise<void> {
     await this.#close();
     await rm(partName(this.#path), { force: true });
-    await rm(this.#path, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,14 +2,14 @@
  * To a folder: a file for every channel and day, `{platform}/{channel}/{YYYY-MM-DD}.jsonl`. Files that are complete and of the
  * same sources are kept, so that the same command goes on where it was broken off, and brings up to date what was complete.
  */
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
 import { lockDirectory } from '../../lib/instance-lock.ts';
 import { isTaken } from '../../lib/is-taken.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
 import { FORMATS } from '../formats/formats.ts';
-import type { Selection } from '../selection.ts';
+import { type Selection, segmentMatcher } from '../selection.ts';
 import type { FileCompression } from './line-encoder.ts';
 import { PartFile } from './part-file.ts';
 import { addFindings, pulledBytes, scannerOf } from './pull-lines.ts';
@@ -32,7 +32,10 @@ interface Unit {
   segments: StoredSegment[];
 }
 
-/** Throws `output_in_use` where another process pulls into the folder. */
+/**
+ * With a survey of {@link wholeDays}: what a day's file is made of has to be known also where only a part of the day is asked
+ * for. Throws `output_in_use` where another process pulls into the folder.
+ */
 export async function pullToDirectory(options: PullOptions, directory: string): Promise<PullResult> {
   const state = await PullState.open(directory);
   await using _lock = await lockDirectory(directory).catch((error: unknown) => {
@@ -59,6 +62,15 @@ export async function pullToDirectory(options: PullOptions, directory: string): 
   const ended = await Promise.allSettled(Array.from({ length: FILES_AT_ONCE }, lane));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
   return puller.result;
+}
+
+export function wholeDays(selection: Selection): Selection {
+  const { fromMs, toMs } = selection;
+  return {
+    ...selection,
+    fromMs: fromMs === undefined ? undefined : Math.floor(fromMs / DAY_MS) * DAY_MS,
+    toMs: toMs === undefined ? undefined : Math.ceil(toMs / DAY_MS) * DAY_MS,
+  };
 }
 
 async function fileExtension({ format, compress }: PullOptions): Promise<string> {
@@ -98,23 +110,37 @@ class DirectoryPuller {
     };
     const present = this.#state.get(unit.file);
     if (present && covers(present, wanted) && (await isThere(path, present))) {
-      this.#pass(unit);
+      this.#pass(unit.segments);
       this.result.filesKept++;
       return;
     }
     const isOurs = present !== undefined && present.recipe === wanted.recipe;
     if (isTaken(path) && !isOurs && !isForced) {
-      this.#pass(unit);
+      this.#pass(unit.segments);
       this.result.filesRefused.push(path);
       return;
     }
-    await this.#write(unit, path, wanted);
+    await this.#write(unit, path, wanted, isOurs);
   }
 
-  async #write(unit: Unit, path: string, wanted: Omit<PulledFile, 'bytes' | 'lines'>): Promise<void> {
+  async #write(
+    unit: Unit,
+    path: string,
+    wanted: Omit<PulledFile, 'bytes' | 'lines'>,
+    isOurs: boolean,
+  ): Promise<void> {
     const { result } = this;
     const scanner = scannerOf(this.#options);
-    const lines = { days: [unit], title: channelTitle(unit.channel), hasManyChannels: false };
+    const isWanted = segmentMatcher(this.#options.selection);
+    const { yes: segments = [], no: others = [] } = Object.groupBy(unit.segments, (segment) =>
+      isWanted(segment) ? 'yes' : 'no',
+    );
+    this.#pass(others);
+    const lines = {
+      days: [{ ...unit, segments }],
+      title: channelTitle(unit.channel),
+      hasManyChannels: false,
+    };
     await using file = await PartFile.open(path);
     let count = 0;
     for await (const encoded of pulledBytes(this.#options, lines, scanner, 1 / FILES_AT_ONCE)) {
@@ -126,6 +152,7 @@ class DirectoryPuller {
     await this.#state.add({ ...wanted, bytes: count > 0 ? file.bytes : 0, lines: count });
     if (count === 0) {
       await file.discard();
+      if (isOurs) await rm(path, { force: true });
       return;
     }
     await file.complete();
@@ -134,8 +161,8 @@ class DirectoryPuller {
     result.bytes += file.bytes;
   }
 
-  /** Its objects need not be read. */
-  #pass({ segments }: Unit): void {
+  /** They need not be read. */
+  #pass(segments: readonly StoredSegment[]): void {
     this.#options.onBytes(segments.reduce((sum, { bytes }) => sum + bytes, 0));
     this.#options.onObjects(segments.length);
   }
