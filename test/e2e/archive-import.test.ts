@@ -20,16 +20,19 @@ const LINES_AN_HOUR = 60;
 
 let s3: TestS3;
 let logs: TempDir;
+let scratch: TempDir;
 let rawLines: string[];
 
 beforeAll(async () => {
   s3 = await startS3();
   logs = await tempDir('logs');
+  scratch = await tempDir('scratch');
   rawLines = await writeLogs();
 });
 
 afterAll(async () => {
   await logs[Symbol.asyncDispose]();
+  await scratch[Symbol.asyncDispose]();
   await s3.stop();
 });
 
@@ -73,6 +76,8 @@ function start({ bucket, endpoint = s3.endpoint }: Target) {
     cwd: logs.path,
     env: {
       ...process.env,
+      // What killed ones leave there goes with it.
+      TMPDIR: scratch.path,
       AWS_ENDPOINT_URL_S3: endpoint,
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: accessKeyId,
@@ -125,7 +130,7 @@ it('brings everything in once, byte for byte, however often it is killed, and ch
     objects: 0,
   });
   expect(await contents(killed.bucket)).toEqual(expected);
-});
+}, 300_000);
 
 it('comes to the same through a network that fails', async () => {
   const calm = { bucket: await s3.createBucket() };

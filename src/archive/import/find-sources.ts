@@ -1,8 +1,8 @@
 /** Files below what the user named, one by one: however many there are, none is remembered. */
-import { opendir, stat } from 'node:fs/promises';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
-import { isMissing } from '../../lib/system-error.ts';
+import { ifMissing, isMissing } from '../../lib/system-error.ts';
 
 export interface FoundSource {
   /** `-` is standard input. */
@@ -24,17 +24,21 @@ export async function* findSources(paths: readonly string[]): AsyncGenerator<Fou
       if (isMissing(error)) throw new ChatlogError('import_source_missing', `${path} is not there`);
       throw error;
     });
-    if (info.isDirectory()) yield* below(path);
+    if (info.isDirectory()) yield* below(path, []);
     else yield { path, bytes: info.size, isNamed: true };
   }
 }
 
-async function* below(directory: string): AsyncGenerator<FoundSource> {
-  for await (const entry of await opendir(directory)) {
-    const path = join(directory, entry.name);
-    // Hidden ones are those of systems and programs; links may lead anywhere, also back.
-    if (entry.name.startsWith('.') || entry.isSymbolicLink()) continue;
-    if (entry.isDirectory()) yield* below(path);
-    else if (entry.isFile()) yield { path, bytes: (await stat(path)).size, isNamed: false };
+/** @param above real paths of the directories that it lies in: a link to one of them leads nowhere new */
+async function* below(directory: string, above: readonly string[]): AsyncGenerator<FoundSource> {
+  const real = await realpath(directory);
+  if (above.includes(real)) return;
+  for await (const { name } of await opendir(directory)) {
+    // Hidden ones are those of systems and programs.
+    if (name.startsWith('.')) continue;
+    const path = join(directory, name);
+    const info = await stat(path).catch(ifMissing);
+    if (info?.isDirectory()) yield* below(path, [...above, real]);
+    else if (info?.isFile()) yield { path, bytes: info.size, isNamed: false };
   }
 }
