@@ -77,7 +77,7 @@ describe('the lines of an archive', () => {
       return `${platform} ${channel} ${timestamp.slice(0, 10)}`;
     });
     const model = modelLines(segments.map(({ lines }) => lines));
-    for (const [name, lines] of days) if (name.length % 2 === 0) await putDay(it.store, lines);
+    for (const [name, lines] of days) if (!name.startsWith('twitch xqc')) await putDay(it.store, lines);
     expect((await it.read()).lines).toEqual(model);
     const limits = { streamBytes: 0, stretchBytes: 0, aheadBytes: 0 };
     expect((await it.read({}, { limits, heldBytes: 4_096 })).lines).toEqual(model);

@@ -14,6 +14,8 @@ interface KeyedLine extends TiedLine {
   orderMs: number;
   /** Undefined where it does not say. */
   receivedMs: number | undefined;
+  /** As the line says; '' where it is no event. */
+  platform: string;
   key: string;
 }
 
@@ -21,7 +23,7 @@ interface KeyedLine extends TiedLine {
 export function untie(lines: readonly TiedLine[]): TiedLine[] {
   const kept = new Map<string, KeyedLine>();
   for (const line of keyed(lines)) {
-    const identity = `${line.key} ${line.origin.platform}`;
+    const identity = `${line.key} ${line.platform}`;
     const other = kept.get(identity);
     if (!other || isEarlierCopy(line, other)) kept.set(identity, line);
   }
@@ -32,24 +34,27 @@ function keyed(lines: readonly TiedLine[]): KeyedLine[] {
   const repeats = new Map<Origin, Map<string, number>>();
   return lines.map(({ origin, batch, at }) => {
     const { bytes, offsets, times } = batch;
-    const platform = origin.platform ?? platformOf(batch, at);
+    let platform = origin.platform ?? platformOf(batch, at);
     const [start, end] = [offsets[at]!, offsets[at + 1]! - 1];
     const { receivedMs, key } = lineFacts(bytes, start, end, platform);
     const isTimed = receivedMs !== undefined || !Number.isNaN(lineTime(bytes, start, end));
     const orderMs = isTimed ? (receivedMs ?? times[at]!) : Number.POSITIVE_INFINITY;
     const place = { origin, batch, at, orderMs, receivedMs };
-    if (key !== '') return { ...place, key };
+    if (key !== '') return { ...place, platform, key };
+    // Whatever it came with: in a stretch of several platforms it stands as in an object of one.
+    platform = platformOf(batch, at);
     const line = lineAt(batch, at);
     const counts = repeats.get(origin) ?? new Map<string, number>();
     repeats.set(origin, counts);
     const before = counts.get(line.toString('latin1')) ?? 0;
     counts.set(line.toString('latin1'), before + 1);
-    return { ...place, key: repeatKey(line, platform, before) };
+    return { ...place, platform, key: repeatKey(line, platform, before) };
   });
 }
 
 function platformOf({ bytes, offsets }: LineBatch, at: number): string {
-  return String(parsedLine(bytes, offsets[at]!, offsets[at + 1]! - 1)?.platform);
+  const platform: unknown = parsedLine(bytes, offsets[at]!, offsets[at + 1]! - 1)?.platform;
+  return typeof platform === 'string' ? platform : '';
 }
 
 function compareTied(a: KeyedLine, b: KeyedLine): number {
