@@ -13,6 +13,7 @@ import { addMaintain } from './cli/commands/maintain.ts';
 import { addOptout } from './cli/commands/optout.ts';
 import { addPull } from './cli/commands/pull.ts';
 import { addRun } from './cli/commands/run.ts';
+import { addSearch } from './cli/commands/search.ts';
 import { addSql } from './cli/commands/sql.ts';
 import { addStatus } from './cli/commands/status.ts';
 import { addStorage } from './cli/commands/storage.ts';
@@ -55,6 +56,7 @@ const COMMANDS: readonly AddCommand[] = [
   addChannels,
   addStatus,
   addPull,
+  addSearch,
   addTail,
   addSql,
   addVerify,

@@ -6,6 +6,9 @@ const TEXT = String.raw`[^"\\\0-\x1f]*`;
 const NAMES = `^\\{"timestamp":"${TEXT}","channel":"${TEXT}","username":"${TEXT}","user_id":"${TEXT}","message":"`;
 const MESSAGE = new RegExp(`${NAMES}(${TEXT})"`);
 const TYPE = new RegExp(`${NAMES}${TEXT}","platform":"${TEXT}"(?:,"type":"(${TEXT})")?`);
+const CHANNEL = new RegExp(
+  `^\\{"timestamp":"${TEXT}","channel":"(${TEXT})","username":"${TEXT}","user_id":"${TEXT}","message":"${TEXT}","platform":"(${TEXT})"`,
+);
 const TYPE_ELSEWHERE = ',"type":';
 const CLOSING_BRACE = 0x7d;
 
@@ -29,6 +32,14 @@ export function lineType(lines: Buffer, start: number, end: number): string | un
   }
   const event = parsedLine(lines, start, end);
   return event && textOf(event.type ?? 'message');
+}
+
+/** `twitch/xqc`; '' where the line does not say it. */
+export function lineChannel(lines: Buffer, start: number, end: number): string {
+  const [, channel, platform] = CHANNEL.exec(lines.toString('latin1', start, end)) ?? [];
+  if (channel !== undefined) return Buffer.from(`${platform}/${channel}`, 'latin1').toString();
+  const event = parsedLine(lines, start, end);
+  return textOf(event?.platform) && textOf(event?.channel) ? `${event!.platform}/${event!.channel}` : '';
 }
 
 function textOf(value: unknown): string | undefined {
