@@ -126,7 +126,7 @@ function parseRequest(
   if (paths.filter((path) => path === '-').length > 1) problems.push('standard input can be read only once');
   if (problems.length > 0) return { problems };
   const settings: ImportSettings = { platform, channel, zone, dayMs };
-  return { request: { paths, settings, format }, rejects: new Rejects(rejects) };
+  return { request: { paths, settings, format, opened: new Map() }, rejects: new Rejects(rejects) };
 }
 
 function mayBegin(plan: ImportPlan, terminal: Terminal): boolean {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { tempDir } from '../../../test/support/temp-dir.ts';
@@ -26,6 +27,8 @@ it('finds every file below directories, links too, and goes round in no circle',
     ['one.txt', 7, false],
     ['one.txt', 7, true],
   ]);
+  execFileSync('mkfifo', [directory.join('pipe')]);
+  expect(await Array.fromAsync(findSources([directory.join('pipe')]))).toMatchObject([{ isOnce: true }]);
   await expect(Array.fromAsync(findSources([directory.join('nowhere')]))).rejects.toMatchObject({
     code: 'import_source_missing',
   });

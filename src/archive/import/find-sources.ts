@@ -9,6 +9,8 @@ export interface FoundSource {
   path: string;
   /** 0 where nobody knows. */
   bytes: number;
+  /** Standard input and pipes can be read only once. */
+  isOnce?: true;
   /** Whether the user named it itself, rather than a directory it lies in. */
   isNamed: boolean;
 }
@@ -17,7 +19,7 @@ export interface FoundSource {
 export async function* findSources(paths: readonly string[]): AsyncGenerator<FoundSource> {
   for (const path of paths) {
     if (path === '-') {
-      yield { path, bytes: 0, isNamed: true };
+      yield { path, bytes: 0, isNamed: true, isOnce: true };
       continue;
     }
     const info = await stat(path).catch((error: unknown) => {
@@ -25,7 +27,8 @@ export async function* findSources(paths: readonly string[]): AsyncGenerator<Fou
       throw error;
     });
     if (info.isDirectory()) yield* below(path, []);
-    else yield { path, bytes: info.size, isNamed: true };
+    else if (info.isFile()) yield { path, bytes: info.size, isNamed: true };
+    else yield { path, bytes: 0, isNamed: true, isOnce: true };
   }
 }
 

@@ -48,6 +48,7 @@ async function run({
       privacy,
       paths,
       settings: { zone: LocalZone.of(rest.zone ?? 'UTC'), channel: rest.channel },
+      opened: new Map(),
       format: FORMATS.find(({ name }) => name === rest.format),
       origin: { formatVersion: 1, instance: 'test' },
       dryRun,

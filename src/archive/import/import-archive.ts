@@ -137,7 +137,7 @@ interface OpenedSource {
 async function open(found: FoundSource, options: ImportOptions): Promise<OpenedSource | undefined> {
   let source: Source | undefined;
   try {
-    source = await openFound(found, options.settings);
+    source = await openFound(found, options);
     if (source.info.head.length > 0) {
       const { format } = detectFormat(source.info, options.format);
       return { source, format, reader: await format.open(source.info) };

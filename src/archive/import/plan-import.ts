@@ -35,11 +35,13 @@ export interface ImportRequest {
   paths: readonly string[];
   settings: ImportSettings;
   format: ImportFormat | undefined;
+  /** Sources that can be read only once, while they are only looked at. */
+  opened: Map<string, Promise<Source>>;
 }
 
 const EXAMPLES_MAX = 5;
 
-/** Throws `import_source_missing`. What stands in standard input is looked at, and given to {@link openFound} again. */
+/** Throws `import_source_missing`. What can be read only once stays open for {@link openFound}. */
 export async function planImport(
   request: ImportRequest,
   signal: AbortSignal,
@@ -61,9 +63,9 @@ export async function planImport(
 }
 
 async function planOne(found: FoundSource, request: ImportRequest, plan: ImportPlan): Promise<void> {
-  const { path, bytes } = found;
+  const { path, bytes, isOnce } = found;
   try {
-    const source = await openFound(found, request.settings);
+    const source = await openFound(found, request);
     try {
       if (source.info.head.length === 0) return;
       const { format, why } = detectFormat(source.info, request.format);
@@ -75,7 +77,7 @@ async function planOne(found: FoundSource, request: ImportRequest, plan: ImportP
       if (planned) planned.files++;
       else plan.formats.push({ format, files: 1, why, example: source.info.path });
     } finally {
-      if (path !== '-') await source[Symbol.asyncDispose]();
+      if (!isOnce) await source[Symbol.asyncDispose]();
     }
   } catch (error) {
     if (isUnknown(found, error)) {
@@ -110,11 +112,13 @@ function hintOf(error: unknown): string | undefined {
   return error instanceof ChatlogError ? error.hint : undefined;
 }
 
-let standardInput: Promise<Source> | undefined;
-
-/** Standard input can be read only once: whoever asks again gets what was opened, with its beginning. */
-export function openFound({ path }: FoundSource, settings: ImportSettings): Promise<Source> {
-  if (path !== '-') return openSource(path, settings);
-  standardInput ??= openSource(path, settings);
-  return standardInput;
+/** What can be read only once is opened once: whoever asks again gets the same, with its beginning. */
+export function openFound(
+  { path, isOnce }: FoundSource,
+  { settings, opened }: Pick<ImportRequest, 'settings' | 'opened'>,
+): Promise<Source> {
+  if (!isOnce) return openSource(path, settings);
+  const source = opened.get(path) ?? openSource(path, settings);
+  opened.set(path, source);
+  return source;
 }

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { decompress } from '../../lib/decompress.ts';
-import { errorText } from '../../lib/errors.ts';
+import { ChatlogError, errorText } from '../../lib/errors.ts';
 import { splitLines } from '../../lib/split-lines.ts';
 import type { ImportSettings, LogLine, Reading, SourceInfo, SourceReader } from './import-format.ts';
 import { type JsonPiece, jsonRecords } from './json-records.ts';
@@ -24,6 +24,7 @@ const HEAD_BYTES = 64 * 1024;
 const HEAD_LINES = 200;
 const LINE_BYTES_MAX = 4 * 1024 * 1024;
 const STDIN = '-';
+const MAGIC_BYTES = 4;
 const NO_ORIGINAL = () => Buffer.alloc(0);
 
 export interface Source extends AsyncDisposable {
@@ -33,13 +34,18 @@ export interface Source extends AsyncDisposable {
   records(reader: SourceReader, signal: AbortSignal): AsyncIterable<SourceRecord>;
 }
 
-/** @param path of a file, or `-`. Throws the system's error where it cannot be opened or read. */
+/**
+ * @param path of a file, or `-`
+ * Throws the system's error where it cannot be opened or read, `import_format_unknown` where nothing of it decompresses.
+ */
 export async function openSource(path: string, settings: ImportSettings): Promise<Source> {
   const progress = { bytes: 0 };
   const stream = path === STDIN ? process.stdin : createReadStream(path);
   const stored = counted(stream, progress);
-  const first = await nextOf(stored);
-  const magic = first.subarray(0, 4).toString('hex');
+  let first = await nextOf(stored);
+  for (let more = first; first.length < MAGIC_BYTES && more.length > 0; first = Buffer.concat([first, more]))
+    more = await nextOf(stored);
+  const magic = first.subarray(0, MAGIC_BYTES).toString('hex');
   const isGzip = magic.startsWith('1f8b');
   const isZstd = magic === '28b52ffd';
   const all = joined([first], stored);
@@ -55,6 +61,10 @@ export async function openSource(path: string, settings: ImportSettings): Promis
     head.push(chunk);
     bytes += chunk.length;
   }
+  if (problem !== undefined && head.length === 0)
+    throw new ChatlogError('import_format_unknown', `cannot be decompressed: ${errorText(problem)}`, {
+      cause: problem,
+    });
   const isFile = path !== STDIN && !isGzip && !isZstd;
   const info = describe(path, Buffer.concat(head), settings, isFile ? resolve(path) : undefined);
   const bytes = joined(head, plain, problem);
