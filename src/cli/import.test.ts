@@ -116,3 +116,32 @@ it('begins an archive where the configuration says that it is to be', async () =
   expect([code, terminal.stdout]).toEqual([0, expect.stringContaining('100 messages imported')]);
   expect((await readdir(directory.join('new'))).sort()).toEqual(['.chatlog', '2019']);
 });
+
+it('takes what pull gives, and pull gives it back byte for byte: lines of the archive, and raw ones', async () => {
+  await writeFile(directory.join('logs', 'channel.txt'), `${corpusLines().join('\n')}\n`);
+  await mkdir(directory.join('other'));
+  await chatlog(directory.join('logs'));
+  const pull = async (archive: string, file: string) => {
+    const terminal = capturedTerminal();
+    const format = file.endsWith('.raw') ? 'raw' : 'jsonl';
+    const place = ['--archive', directory.join(archive), '--output', directory.join(file)];
+    const args = ['pull', ...place, '--format', format, '-q'];
+    expect([await main(args, terminal), terminal.stderr]).toEqual([0, '']);
+    return readFile(directory.join(file), 'utf8');
+  };
+  const lines = await pull('archive', 'all.jsonl.zst').then(() => pull('archive', 'all.jsonl'));
+  const raw = await pull('archive', 'all.raw');
+  expect(raw.trimEnd().split('\n').toSorted()).toEqual(corpusLines().toSorted());
+  for (const [file, archive] of [
+    ['all.jsonl.zst', 'from-lines'],
+    ['all.raw', 'from-raw'],
+  ] as const) {
+    await mkdir(directory.join(archive));
+    const terminal = capturedTerminal();
+    expect(
+      await main(['import', '--archive', directory.join(archive), '-q', directory.join(file)], terminal),
+    ).toBe(0);
+    expect(await pull(archive, `${archive}.jsonl`)).toBe(lines);
+    expect(await pull(archive, `${archive}.raw`)).toBe(raw);
+  }
+});
