@@ -101,7 +101,7 @@ export async function sql(
     });
     await answer({ database, query, format, options, output, signal: stop.signal }, terminal);
     if (options.output !== undefined) await rename(output!, options.output);
-    return reportFindings(gathered, terminal) ? EXIT.ok : EXIT.failed;
+    return reportFindings(gathered, terminal, options) ? EXIT.ok : EXIT.failed;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     terminal.err('Stopped.');
@@ -207,9 +207,13 @@ function rowCount(rows: number): string {
 }
 
 /** False where something could not be read. */
-function reportFindings({ findings, objects }: GatheredFiles, terminal: Terminal): boolean {
+function reportFindings(
+  { findings, objects }: GatheredFiles,
+  terminal: Terminal,
+  { quiet = false }: SqlOptions,
+): boolean {
   const { damaged, missing } = findings;
-  if (objects === 0) terminal.err('There is nothing in the archive for this selection.');
+  if (objects === 0 && !quiet) terminal.err('There is nothing in the archive for this selection.');
   for (const { key, reason } of damaged) terminal.err(escapeControl(`${key}: ${reason}`));
   for (const key of missing) terminal.err(escapeControl(`${key}: gone`));
   return damaged.length + missing.length === 0;
