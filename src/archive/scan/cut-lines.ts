@@ -10,6 +10,7 @@ import { WholeLines } from './whole-lines.ts';
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
+const LETTER_U = 0x75;
 /** Where the channel's name begins, and where after it the user's does. */
 const NAME_AT = '{"timestamp":"2026-11-21T13:00:00.000Z","channel":"'.length;
 const USER_AT = '","username":"'.length;
@@ -117,7 +118,8 @@ export class LineCutter implements SegmentCutter {
     const name = NAME_AT + this.#nameBytes;
     for (let index = 0; index < times.length; index++) {
       const at = offsets[index]! + name;
-      const isPlain = bytes[at] === QUOTE && bytes[at + USER_AT - 1] === QUOTE;
+      const isUser = bytes[at] === QUOTE && bytes[at + 3] === LETTER_U;
+      const isPlain = isUser && bytes[at + USER_AT - 1] === QUOTE;
       if ((isPlain && bytes[at + USER_AT] !== QUOTE) || this.#wanted[index] === 0) continue;
       const line = Buffer.from(
         bytes.buffer,
