@@ -4,6 +4,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { StoredSegment } from '../storage/read-segment.ts';
 import { type KeyKind, keyClassifier } from './known-keys.ts';
 import { dayPrefix, dayText, type PlatformDay, platformDayOf } from './manifest/manifest-key.ts';
+import { listPatiently } from './patiently.ts';
 import { type Selection, segmentMatcher } from './selection.ts';
 
 export interface ArchiveDay {
@@ -53,7 +54,7 @@ export async function* archiveDays(options: ListOptions): AsyncGenerator<Archive
     return { prefix, day, segments: [], keys: new Set(), manifests: [] };
   };
   for (const prefix of listedPrefixes(selection)) {
-    for await (const { key, bytes } of store.list(prefix, signal)) {
+    for await (const { key, bytes } of listPatiently(store, prefix, signal)) {
       const kind = classify(key, bytes);
       if (kind.kind !== 'segment' && !isPart && isOfPlatforms(key, selection))
         onOther({ key, bytes, kind: kind.kind, ownKey: kind.kind === 'misplaced' ? kind.ownKey : undefined });

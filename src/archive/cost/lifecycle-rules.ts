@@ -76,8 +76,8 @@ export function mergeRules(
   prefix: string,
 ): LifecycleChange {
   const scopes = [prefix, `${prefix}${CENTURY}`];
-  const isOurs = ({ ID, Filter }: LifecycleRule) =>
-    (ID?.startsWith(ID_PREFIX) ?? false) && scopes.includes(Filter?.Prefix ?? '');
+  const isOurs = ({ ID, Filter, Prefix }: LifecycleRule) =>
+    (ID?.startsWith(ID_PREFIX) ?? false) && scopes.includes(Filter?.Prefix ?? Prefix ?? '');
   const isSame = (a: LifecycleRule) => (b: LifecycleRule) => isDeepStrictEqual(plain(a), plain(b));
   const removed = present.filter((rule) => isOurs(rule) && !wanted.some(isSame(rule)));
   const kept = present.filter((rule) => !removed.includes(rule));
@@ -85,11 +85,11 @@ export function mergeRules(
   return { rules: [...kept, ...added], added, removed, kept };
 }
 
-/** Without members that are undefined or empty: a server may give more of them back than it was given. */
-function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value, (_, member: unknown) =>
-      Array.isArray(member) && member.length === 0 ? undefined : member,
-    ),
-  );
+/** What says the same in another way: an empty filter, the older `Prefix` in place of one, members without a value. */
+function plain({ Filter, Prefix, ...rule }: LifecycleRule): unknown {
+  const isPrefix = Filter === undefined || Object.keys(Filter).every((member) => member === 'Prefix');
+  const filter = isPrefix ? { Prefix: Filter?.Prefix ?? Prefix ?? '' } : Filter;
+  const withoutEmpty = (_: string, member: unknown) =>
+    Array.isArray(member) && member.length === 0 ? undefined : member;
+  return JSON.parse(JSON.stringify({ ...rule, Filter: filter }, withoutEmpty));
 }

@@ -10,6 +10,7 @@ import type { StoredSegment } from '../../storage/read-segment.ts';
 import { type ArchiveDay, archiveDays } from '../archive-days.ts';
 import { dayText } from '../manifest/manifest-key.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
+import { patiently } from '../patiently.ts';
 import type { Selection } from '../selection.ts';
 import { type Growth, SMALL_OBJECT_BYTES, type StoredAmount } from './project-cost.ts';
 
@@ -123,7 +124,7 @@ class Survey {
         if (lines.has(key)) return;
         const giveBack = await this.#turns.take(signal);
         try {
-          const { description } = (await store.head(key, signal)) ?? {};
+          const { description } = (await patiently(() => store.head(key, signal), signal)) ?? {};
           if (description) lines.set(key, description.lines);
           else this.#uncounted++;
         } finally {

@@ -1,8 +1,10 @@
 /** Finds a day's manifest among its generations. */
 import { createHash } from 'node:crypto';
-import { ChatlogError, errorText } from '../../lib/errors.ts';
+import { ChatlogError } from '../../lib/errors.ts';
 import { collectBytes } from '../../storage/collect-bytes.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { pauseAfter } from '../fetch-object.ts';
+import { patiently } from '../patiently.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { manifestKey, type PlatformDay } from './manifest-key.ts';
 
@@ -18,9 +20,6 @@ export interface ManifestSearch {
   /** Higher generations that cannot. */
   unreadable: { key: string; reason: string }[];
 }
-
-/** What comes damaged over the network once does not come damaged time after time. */
-const ATTEMPTS_MAX = 3;
 
 /** @param generations those that were listed. Throws what the store throws. */
 export async function readManifest(
@@ -39,30 +38,29 @@ export async function readManifest(
   return { found: undefined, unreadable };
 }
 
-/** The manifest, or why it cannot be read. */
+/** The manifest, or why it cannot be read. What comes damaged over the network once does not do so twice. */
 async function readOne(
   store: Pick<ObjectStore, 'head' | 'get'>,
   key: string,
   day: PlatformDay,
   signal: AbortSignal,
 ): Promise<Manifest | string> {
-  const head = await store.head(key, signal);
+  const head = await patiently(() => store.head(key, signal), signal);
   if (!head) return 'missing';
-  let reason = '';
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+  let before: string | undefined;
+  for (let attempt = 1; ; attempt++) {
     try {
       const bytes = await collectBytes(store.get(key, signal));
       const digest = createHash('sha256').update(bytes).digest('hex');
       const isWhole = head.description === undefined || head.description.objectSha256 === digest;
       const manifest = isWhole ? parseManifest(bytes.toString('utf8'), day) : undefined;
       if (manifest) return manifest;
-      reason = isWhole ? 'it is no manifest of this day' : 'its bytes are not those that were written';
+      if (digest === before)
+        return isWhole ? 'it is no manifest of this day' : 'its bytes are not those that were written';
+      before = digest;
     } catch (error) {
-      signal.throwIfAborted();
       if (error instanceof ChatlogError && error.code === 'object_missing') return 'missing';
-      if (attempt === ATTEMPTS_MAX) throw error;
-      reason = errorText(error);
+      await pauseAfter(error, attempt, signal);
     }
   }
-  return reason;
 }

@@ -15,6 +15,7 @@ import { forEachConcurrently } from '../../lib/for-each-concurrently.ts';
 import { encodeName } from '../../segment-name.ts';
 import type { ObjectHead, ObjectStore } from '../../storage/object-store.ts';
 import { storedSegment } from '../../storage/read-segment.ts';
+import { listPatiently, patiently } from '../patiently.ts';
 import {
   type Manifest,
   type ManifestGap,
@@ -110,7 +111,7 @@ export async function listDay(
   signal: AbortSignal,
 ): Promise<ListedDay> {
   const listed: ListedDay = { keys: [], generations: [] };
-  for await (const { key, bytes } of store.list(dayPrefix(day), signal)) {
+  for await (const { key, bytes } of listPatiently(store, dayPrefix(day), signal)) {
     if (storedSegment(key, bytes)) listed.keys.push(key);
     const generation = parseManifestKey(key)?.generation;
     if (generation !== undefined) listed.generations.push(generation);
@@ -171,7 +172,7 @@ class NextManifest {
   /** Undefined where it went away meanwhile, or nobody can say what it should be. */
   async #readOne(key: string): Promise<SegmentFacts | undefined> {
     const { store, known } = this.#options;
-    const head = await store.head(key, this.#signal);
+    const head = await patiently(() => store.head(key, this.#signal), this.#signal);
     if (!head || !this.#isToBeListed(key, head)) return undefined;
     const { description } = head;
     const there = description && known?.(key, description.linesSha256);

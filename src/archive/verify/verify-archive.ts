@@ -10,6 +10,7 @@ import { type StoredSegment, storedSegment } from '../../storage/read-segment.ts
 import { isDayObject } from '../../storage/segment-span.ts';
 import { type ArchiveDay, archiveDays, type OtherObject } from '../archive-days.ts';
 import { dayPrefix, dayText, platformDayOf } from '../manifest/manifest-key.ts';
+import { patiently } from '../patiently.ts';
 import { WorkerPool } from '../scan/worker-pool.ts';
 import { type Selection, segmentMatcher } from '../selection.ts';
 import { HoleFinder, holeText } from './holes.ts';
@@ -233,13 +234,14 @@ class Verification {
     const keys = this.#local.get(day.prefix) ?? [];
     this.#local.delete(day.prefix);
     if (manifest.found) return [];
+    const { store, signal } = this.#options;
     const compacted = new Set(day.segments.filter(isDayObject).map(({ channel }) => channel));
     const problems: Problem[] = [];
     for (const key of keys) {
       const { channel } = storedSegment(key, 0)!;
       if (day.keys.has(key) || compacted.has(channel)) continue;
       // Uploaded since the listing.
-      if (await this.#options.store.head(key, this.#options.signal)) continue;
+      if (await patiently(() => store.head(key, signal), signal)) continue;
       problems.push({
         code: 'object_missing',
         key,

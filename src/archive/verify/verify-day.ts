@@ -8,6 +8,7 @@ import type { ManifestGap, ManifestObject } from '../manifest/manifest.ts';
 import { dayPrefix, parseManifestKey } from '../manifest/manifest-key.ts';
 import type { ManifestSearch } from '../manifest/read-manifest.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
+import { listPatiently, patiently } from '../patiently.ts';
 import type { WorkerPool } from '../scan/worker-pool.ts';
 import {
   type CheckedObject,
@@ -137,7 +138,7 @@ async function lookAt(
   };
   try {
     if (!pool) {
-      const head = await store.head(segment.key, signal);
+      const head = await patiently(() => store.head(segment.key, signal), signal);
       return head && checked(head, undefined);
     }
     const inspected = await inspectStored(
@@ -155,7 +156,7 @@ async function lookAt(
 
 async function listAgain(before: ArchiveDay, { store, isSelected, signal }: DayTools): Promise<ArchiveDay> {
   const day: ArchiveDay = { ...before, segments: [], keys: new Set(), manifests: [] };
-  for await (const { key, bytes } of store.list(dayPrefix(before.day), signal)) {
+  for await (const { key, bytes } of listPatiently(store, dayPrefix(before.day), signal)) {
     const segment = storedSegment(key, bytes);
     const generation = parseManifestKey(key)?.generation;
     if (generation !== undefined) day.manifests.push(generation);
