@@ -1,5 +1,5 @@
 /** One object of the archive, whole and checked. What fails on the way is tried again; what is damaged is said to be. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChatlogError } from '../lib/errors.ts';
 import type { ObjectStore, SegmentDescription } from '../storage/object-store.ts';
@@ -14,7 +14,9 @@ export interface FetchedObject {
   isIntact: boolean | undefined;
 }
 
-const ATTEMPTS_MAX = 6;
+const ATTEMPTS_MAX = 7;
+/** Reads that have to give the same wrong bytes. */
+const ALIKE_MAX = 3;
 /** Doubled for every further attempt. */
 const PAUSE_MS = 200;
 /** What trying again does not change. */
@@ -29,21 +31,29 @@ const FINAL: ReadonlySet<string> = new Set([
 
 /**
  * Throws `object_missing`, or what the storage said last after some attempts. An object whose bytes are not those it
- * describes is read twice before it counts as damaged.
+ * describes counts as damaged when it was read so several times: what is damaged on the way is seldom damaged alike.
  */
 export async function fetchObject(
   store: Pick<ObjectStore, 'open'>,
   key: string,
   signal: AbortSignal,
 ): Promise<FetchedObject> {
-  for (let attempt = 1, damaged = 0; ; attempt++) {
+  const seen: string[] = [];
+  for (let attempt = 1; ; attempt++) {
+    let error: unknown;
     try {
       const fetched = await fetchOnce(store, key, signal);
-      if (fetched.isIntact !== false || ++damaged === 2) return fetched;
-      await sleep(PAUSE_MS, undefined, { signal });
-    } catch (error) {
-      await pauseAfter(error, attempt, signal);
+      const { bytes, description, isIntact } = fetched;
+      // Of another size it is another object, as one that was compressed anew.
+      if (isIntact !== false || bytes.length !== description?.objectBytes) return fetched;
+      const digest = hash('sha256', bytes, 'hex');
+      seen.push(digest);
+      if (seen.filter((other) => other === digest).length === ALIKE_MAX) return fetched;
+      error = damagedOnTheWay(key, 'other bytes came each time');
+    } catch (thrown) {
+      error = thrown;
     }
+    await pauseAfter(error, attempt, signal);
   }
 }
 
@@ -55,17 +65,16 @@ async function fetchOnce(
   const { bytes: size, description, body } = await store.open(key, signal);
   let bytes = new Uint8Array(size);
   let length = 0;
-  const hash = description && createHash('sha256');
   for await (const chunk of body) {
     if (length + chunk.length > bytes.length) bytes = grown(bytes, length + chunk.length);
     bytes.set(chunk, length);
     length += chunk.length;
-    hash?.update(chunk);
   }
   signal.throwIfAborted();
-  if (length < size) throw cutShort(key, length, size);
-  const isIntact = hash && hash.digest('hex') === description?.objectSha256;
-  return { key, bytes: bytes.length === length ? bytes : bytes.slice(0, length), description, isIntact };
+  if (length < size) throw damagedOnTheWay(key, `${length} of ${size} bytes came`);
+  if (bytes.length > length) bytes = bytes.slice(0, length);
+  const isIntact = description && hash('sha256', bytes, 'hex') === description.objectSha256;
+  return { key, bytes, description, isIntact };
 }
 
 /** A store that did not say how much comes. */
@@ -110,7 +119,7 @@ export function streamObject(
           attempt = 1;
           yield fresh;
         }
-        if (given < size) throw cutShort(key, given, size);
+        if (given < size) throw damagedOnTheWay(key, `${given} of ${size} bytes came`);
         streamed.isIntact = description && hash.digest('hex') === description.objectSha256;
         return;
       } catch (error) {
@@ -120,10 +129,8 @@ export function streamObject(
   }
 }
 
-function cutShort(key: string, bytes: number, size: number): ChatlogError {
-  return new ChatlogError('damaged_in_transit', `${key}: ${bytes} of ${size} bytes came`, {
-    retryable: true,
-  });
+function damagedOnTheWay(key: string, reason: string): ChatlogError {
+  return new ChatlogError('damaged_in_transit', `${key}: ${reason}`, { retryable: true });
 }
 
 /** Before another attempt; throws the error where there is to be none. */

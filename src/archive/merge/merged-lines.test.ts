@@ -142,6 +142,29 @@ describe('the lines of an archive', () => {
   });
 });
 
+describe('objects too large to be held', () => {
+  it('come in pieces, hours and days alike', async () => {
+    await using it = await archive();
+    const filler = 'x'.repeat(2_000);
+    const long = (hour: number, channel: string) =>
+      indexLines({
+        seed: hour,
+        lines: 2_500,
+        startMs: START_MS + hour * HOUR_MS,
+        spanMs: HOUR_MS - 1_000,
+      }).map((line) => JSON.stringify({ ...eventOf(line), platform: 'twitch', channel, tags: { filler } }));
+    const segments = await archiveLines(it.store, [[...long(1, 'a'), ...long(2, 'a')]], () => 'none');
+    const day = modelLines([[...long(3, 'b'), ...long(4, 'b')]]);
+    const place = { platform: 'twitch', channel: 'b', startMs: START_MS, suffix: '-day' };
+    await putSegment(it.store, { ...place, compression: 'none' }, day);
+    const model = modelLines([...segments.map(({ lines }) => lines), day]);
+    const { lines, findings } = await it.read({}, { heldBytes: 2 * 1024 ** 2 });
+    expect(lines.length).toBe(model.length);
+    expect(lines.every((line, index) => line === model[index])).toBe(true);
+    expect(findings).toMatchObject({ damaged: [], misplaced: 0 });
+  });
+});
+
 describe('objects that are not as they were', () => {
   it('are named, and give what can be read of them', async () => {
     await using it = await archive();

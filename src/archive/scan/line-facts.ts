@@ -21,12 +21,41 @@ const CLOSING_BRACE = 0x7d;
 /** The line's `timestamp`, ms since the epoch; NaN where it has none, or is no line of ours. */
 export function lineTime(bytes: Uint8Array, start: number, end: number): number {
   const at = start + HEAD.length;
-  if (end - at > TIME_BYTES && holds(bytes, HEAD, start) && bytes[at + TIME_BYTES] === QUOTE) {
-    const ms = timeAt(bytes, at);
-    if (!Number.isNaN(ms) && bytes[end - 1] === CLOSING_BRACE) return ms;
+  if (end - at > TIME_BYTES && bytes[at + TIME_BYTES] === QUOTE && bytes[end - 1] === CLOSING_BRACE) {
+    const ms = beginsLikeLast(bytes, start) ? timeLikeLast(bytes, at) : timeOfHead(bytes, start);
+    if (!Number.isNaN(ms)) return ms;
   }
   const timestamp = parsedLine(bytes, start, end)?.timestamp;
   return typeof timestamp === 'string' ? Date.parse(timestamp) : Number.NaN;
+}
+
+/** How the last line began that told its time, up to the tens of minutes: `{"timestamp":"2026-11-21T13:0`. */
+const lastHead = new Uint8Array(HEAD.length + '2026-11-21T13:0'.length);
+let lastHeadMs = Number.NaN;
+
+/** Neighbours mostly do. */
+function beginsLikeLast(bytes: Uint8Array, start: number): boolean {
+  // The end first: it is what differs.
+  for (let index = lastHead.length - 1; index >= 0; index--)
+    if (bytes[start + index] !== lastHead[index]) return false;
+  return true;
+}
+
+/** Only what comes after the tens of minutes is read. */
+function timeLikeLast(bytes: Uint8Array, at: number): number {
+  if (bytes[at + 16] !== 0x3a || bytes[at + 19] !== 0x2e || bytes[at + 23] !== 0x5a) return Number.NaN;
+  const second = digits(bytes, at + 17, 2);
+  if (second >= 60) return Number.NaN;
+  return lastHeadMs + digits(bytes, at + 15, 1) * 60_000 + second * 1_000 + digits(bytes, at + 20, 3);
+}
+
+function timeOfHead(bytes: Uint8Array, start: number): number {
+  if (!holds(bytes, HEAD, start)) return Number.NaN;
+  const ms = timeAt(bytes, start + HEAD.length);
+  if (Number.isNaN(ms)) return Number.NaN;
+  lastHead.set(bytes.subarray(start, start + lastHead.length));
+  lastHeadMs = Math.floor(ms / 600_000) * 600_000;
+  return ms;
 }
 
 /** The event, where the line is one: a JSON object. */
