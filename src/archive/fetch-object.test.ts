@@ -10,7 +10,7 @@ const description = { objectSha256: sha256(BYTES), objectBytes: BYTES.length } a
 const CUT = new ChatlogError('unreachable', 'reset', { retryable: true });
 
 /** Gives these bytes one after another, the last of them ever again; where they end in an error, the stream breaks there. */
-function store(...reads: (Buffer | { bytes: Buffer; then: Error } | Error)[]) {
+function store(...reads: (Buffer | { bytes: Buffer; breaks: Error } | Error)[]) {
   const opened = { count: 0 };
   const open = async (): Promise<OpenedObject> => {
     const read = reads[Math.min(opened.count++, reads.length - 1)]!;
