@@ -30,10 +30,10 @@ export function checkObject(evidence: ObjectEvidence): ObjectVerdict {
   const { key } = segment;
   const damage = inspection ? damageOf(inspection, head, entry) : damageOfSize(head, entry);
   if (damage)
-    return { problems: [{ key, ...damage }], notices: [], isIntact: false, differsFromManifest: false };
+    return { problems: [problemOf(key, damage)], notices: [], isIntact: false, differsFromManifest: false };
   const problems: Problem[] = [];
   const metadata = metadataProblem(head, inspection);
-  if (metadata) problems.push({ key, ...metadata });
+  if (metadata) problems.push(problemOf(key, metadata));
   if (inspection) problems.push(...lineProblems(segment, inspection));
   const notices: Notice[] = [];
   const { disorder } = inspection ?? {};
@@ -51,6 +51,10 @@ export function checkObject(evidence: ObjectEvidence): ObjectVerdict {
 }
 
 type Found = Pick<Problem, 'code' | 'message'>;
+
+function problemOf(key: string, { code, message }: Found): Problem {
+  return { code, key, message };
+}
 
 /** Whether the object's own bytes are not what they should be. */
 function damageOf(
@@ -116,15 +120,15 @@ function lineProblems(
   const { key } = segment;
   const problems: Problem[] = [];
   if (malformed)
-    problems.push({ key, code: 'line_malformed', message: `lines that are no event: ${places(malformed)}` });
+    problems.push({ code: 'line_malformed', key, message: `lines that are no event: ${places(malformed)}` });
   if (outside)
-    problems.push({ key, code: 'wrong_hour', message: `lines of another time: ${places(outside)}` });
+    problems.push({ code: 'wrong_hour', key, message: `lines of another time: ${places(outside)}` });
   if (strangers)
-    problems.push({ key, code: 'wrong_hour', message: `lines of another channel: ${places(strangers)}` });
+    problems.push({ code: 'wrong_hour', key, message: `lines of another channel: ${places(strangers)}` });
   if (disorder && isDayObject(segment))
     problems.push({
-      key,
       code: 'order',
+      key,
       message: `lines that stand before an earlier one: ${places(disorder)}`,
     });
   return problems;

@@ -20,6 +20,9 @@ export interface Inspection extends LinesSummary, LineFindings {
   broken: { reason: string; isCut: boolean } | undefined;
 }
 
+/** Of lines at a time: small pieces cost more than what is in them. */
+const PIECE_BYTES = 64 * 1024;
+
 /** Rejects with what the source fails with, and with nothing else. */
 export async function inspectObject(
   source: AsyncIterable<Uint8Array>,
@@ -49,7 +52,7 @@ export async function inspectObject(
   };
   let broken: Inspection['broken'];
   try {
-    for await (const lines of decompress(chunks, rules.compression)) {
+    for await (const lines of decompress(chunks, rules.compression, { chunkSize: PIECE_BYTES })) {
       tally.update(lines);
       inspector.update(lines);
     }

@@ -55,5 +55,5 @@ export const ADVICE: Record<ProblemCode, string> = {
   order: 'Engines that take a day object for sorted answer wrongly: make it again with "chatlog compact".',
   manifest_stale: '--repair writes the next generation.',
   manifest_corrupt: '--repair writes the next generation.',
-  foreign_file: 'Chatlog did not put it there and does not read it. Move it elsewhere.',
+  foreign_file: 'No command of Chatlog reads it. Move it elsewhere.',
 };

@@ -126,7 +126,7 @@ class Verification {
     };
     const onOther = ({ key, kind, ownKey }: OtherObject) => {
       if (kind === 'foreign')
-        this.#note({ code: 'foreign_file', key, message: 'Chatlog did not put it there' });
+        this.#note({ code: 'foreign_file', key, message: 'it is nothing that Chatlog writes' });
       if (kind === 'misplaced')
         this.#note({ code: 'wrong_hour', key, message: `by its name it belongs under ${ownKey}` });
     };
