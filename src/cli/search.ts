@@ -6,14 +6,16 @@ import { type Findings, Scanner } from '../archive/scan/scanner.ts';
 import { WorkerPool } from '../archive/scan/worker-pool.ts';
 import { daysBackwards, linesBackwards } from '../archive/search/backwards.ts';
 import { withContext } from '../archive/search/context.ts';
+import { separateSegments } from '../archive/search/hit-counter.ts';
 import { lineChannel } from '../archive/search/line-head.ts';
-import { type Selection, selectedDays } from '../archive/selection.ts';
+import { type SelectedDay, type Selection, selectedDays } from '../archive/selection.ts';
 import { surveyArchive } from '../archive/survey.ts';
 import { ChatlogError } from '../lib/errors.ts';
 import { escapeControl } from '../lib/escape-control.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { formatTimestamp } from '../lib/timestamp.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { StoredSegment } from '../storage/read-segment.ts';
 import { type ArchiveOptions, openArchiveOf, parseSelection } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
 import { formatBytes } from './format.ts';
@@ -96,14 +98,17 @@ class SearchRun {
     totalObjects: undefined,
   };
   readonly #startedMs = performance.now();
+  /** Segments whose hits are counted where they are read. */
+  readonly #separate = new WeakSet<StoredSegment>();
   #lastMs: number | undefined;
 
   constructor(parts: SearchParts, signal: AbortSignal) {
     this.#parts = parts;
     this.#signal = signal;
-    const { store, pool, selection, request } = parts;
+    const { store, pool, selection, request, options } = parts;
     this.#scanner = new Scanner({
       ...{ store, pool, selection, signal, search: request.query },
+      isCounted: (segment) => options.count === true && this.#separate.has(segment),
       onFetched: (bytes) => {
         this.#progress.doneBytes += bytes;
       },
@@ -128,8 +133,10 @@ class SearchRun {
         const channel = lineChannel(lines, offsets[index]!, offsets[index + 1]! - 1);
         counts.set(channel, (counts.get(channel) ?? 0) + 1);
       }
-      this.found += times.length;
     }
+    for (const [channel, count] of this.findings.counts)
+      counts.set(channel, (counts.get(channel) ?? 0) + count);
+    this.found = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const sorted = [...counts].sort(([, a], [, b]) => b - a);
     this.#parts.line.clear();
     if (options.json)
@@ -203,8 +210,16 @@ class SearchRun {
   #hits(): AsyncGenerator<LineBatch> {
     const { store, selection, options } = this.#parts;
     const signal = this.#signal;
-    if (!options.reverse) return mergedLines(selectedDays(store, selection, signal), this.#scanner);
+    if (!options.reverse) return mergedLines(this.#days(), this.#scanner);
     return linesBackwards(daysBackwards(store, selection, signal), this.#scanner);
+  }
+
+  async *#days(): AsyncGenerator<SelectedDay> {
+    const { store, selection } = this.#parts;
+    for await (const day of selectedDays(store, selection, this.#signal)) {
+      for (const segment of separateSegments(day.segments)) this.#separate.add(segment);
+      yield day;
+    }
   }
 
   /** For the time that is left: the search does not wait for it. */

@@ -79,7 +79,9 @@ export interface BatchPart {
 
 /** The parts one after another: copied, but where it is a single one. */
 export function joinParts(parts: readonly BatchPart[]): LineBatch {
-  if (parts.length === 0) return EMPTY_BATCH;
+  // One of its own: it may be given away.
+  if (parts.length === 0)
+    return { bytes: new Uint8Array(0), offsets: new Uint32Array(1), times: new Float64Array(0) };
   if (parts.length === 1) return sliceBatch(parts[0]!.batch, parts[0]!.from, parts[0]!.to);
   let length = 0;
   let lines = 0;

@@ -17,6 +17,8 @@ export interface ScannedSegment {
   channel: string;
   /** In which its lines lie by its name. */
   span: TimeSpan;
+  /** Its hits are counted, not given. */
+  isCounted?: boolean;
 }
 
 export interface ScanReport {
@@ -33,6 +35,8 @@ export interface ScanReport {
   gaps: FoundGap[];
   /** Objects of which something is wrong, with what. */
   damaged: DamagedObject[];
+  /** Hits that were counted and not given, by channel: `twitch/xqc`. */
+  counts: Record<string, number>;
 }
 
 export type FoundGap = ManifestGap & { platform: string };
@@ -43,5 +47,6 @@ export interface DamagedObject {
 }
 
 export function emptyReport(): ScanReport {
-  return { lines: 0, linesBytes: 0, unreadable: 0, duplicates: 0, misplaced: 0, gaps: [], damaged: [] };
+  const none = { lines: 0, linesBytes: 0, unreadable: 0, duplicates: 0, misplaced: 0 };
+  return { ...none, gaps: [], damaged: [], counts: {} };
 }

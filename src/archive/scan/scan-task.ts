@@ -118,7 +118,9 @@ class SegmentScanner {
   async #cutter(segment: ScannedSegment): Promise<SegmentCutter> {
     const { search, ...request } = this.#input.request;
     if (!search) return new LineCutter(segment, request, this.#gate, this.#report);
-    const { HitCutter } = await import('../search/hit-cutter.ts');
-    return new HitCutter(segment, { ...request, search }, this.#gate, this.#report);
+    const Cutter = segment.isCounted
+      ? (await import('../search/hit-counter.ts')).HitCounter
+      : (await import('../search/hit-cutter.ts')).HitCutter;
+    return new Cutter(segment, { ...request, search }, this.#gate, this.#report);
   }
 }

@@ -19,6 +19,8 @@ export interface ScannerOptions {
   selection: Selection;
   /** Only lines that match; all when left out. */
   search?: SearchQuery;
+  /** Of these segments hits are counted, not given. */
+  isCounted?: (segment: StoredSegment) => boolean;
   signal: AbortSignal;
   /** An object that is damaged or went away ends the scan: `object_damaged`, `object_missing`. */
   isStrict?: boolean;
@@ -43,6 +45,8 @@ export interface Findings {
   damaged: DamagedObject[];
   /** Listed, and gone when they were to be read. */
   missing: string[];
+  /** Hits that were counted and not given, by channel: `twitch/xqc`. */
+  counts: Map<string, number>;
 }
 
 /** Objects that are fetched at the same time. */
@@ -52,7 +56,7 @@ export const GAPS_MAX = 10_000;
 export class Scanner {
   readonly findings: Findings = {
     ...{ lines: 0, linesBytes: 0, unreadable: 0, misplaced: 0, duplicates: 0 },
-    ...{ gaps: [], damaged: [], missing: [] },
+    ...{ gaps: [], damaged: [], missing: [], counts: new Map() },
   };
   readonly options: ScannerOptions;
   readonly #fetches = new Turns(FETCHES_MAX, Number.POSITIVE_INFINITY);
@@ -89,6 +93,8 @@ export class Scanner {
     findings.misplaced += report.misplaced;
     findings.duplicates += report.duplicates;
     findings.damaged.push(...report.damaged);
+    for (const [channel, count] of Object.entries(report.counts))
+      findings.counts.set(channel, (findings.counts.get(channel) ?? 0) + count);
     for (const gap of report.gaps) {
       const name = `${gap.platform} ${gap.channel} ${gap.timestamp} ${gap.until}`;
       if (this.#gaps.has(name) || this.#gaps.size >= GAPS_MAX) continue;

@@ -42,9 +42,12 @@ export class SegmentSource implements LineSource {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (message: FromScan) => this.#take(message));
-    const { selection, search, pool, heldBytes } = scanner.options;
+    const { selection, search, isCounted, pool, heldBytes } = scanner.options;
     const input = {
-      segments: segments.map((segment) => scannedSegment(segment, span)),
+      segments: segments.map((segment) => ({
+        ...scannedSegment(segment, span),
+        isCounted: isCounted?.(segment) === true,
+      })),
       request: { ...selection, search },
       isSorted: isDayObject(segments[0]!),
       heldBytes,

@@ -3,21 +3,37 @@ import { parsedLine } from '../scan/line-facts.ts';
 
 /** The beginning of a line without escapes in it: these members are the line's own. */
 const TEXT = String.raw`[^"\\\0-\x1f]*`;
-const NAMES = `^\\{"timestamp":"${TEXT}","channel":"${TEXT}","username":"${TEXT}","user_id":"${TEXT}","message":"`;
-const MESSAGE = new RegExp(`${NAMES}(${TEXT})"`);
-const TYPE = new RegExp(`${NAMES}${TEXT}","platform":"${TEXT}"(?:,"type":"(${TEXT})")?`);
+const NAMES = `\\{"timestamp":"${TEXT}","channel":"${TEXT}","username":"${TEXT}","user_id":"${TEXT}","message":"`;
+const BEFORE_MESSAGE = new RegExp(NAMES, 'y');
+/** What a text of ASCII without escapes has none of. */
+const ESCAPED = /[\\\0-\x1f]/;
+const NOT_PLAIN = /[\\\0-\x1f\x80-\xff]/;
+const TYPE = new RegExp(`^${NAMES}${TEXT}","platform":"${TEXT}"(?:,"type":"(${TEXT})")?`);
 const CHANNEL = new RegExp(
   `^\\{"timestamp":"${TEXT}","channel":"(${TEXT})","username":"${TEXT}","user_id":"${TEXT}","message":"${TEXT}","platform":"(${TEXT})"`,
 );
 const TYPE_ELSEWHERE = ',"type":';
 const CLOSING_BRACE = 0x7d;
 
-/** The text of the line at this place of the bytes; undefined where the line is no event, or has none. */
-export function lineMessage(lines: Buffer, start: number, end: number): string | undefined {
+/**
+ * The text of the line at this place of the bytes; undefined where the line is no event, or has none.
+ * @param characters the bytes as latin1, where they are at hand
+ */
+export function lineMessage(
+  lines: Buffer,
+  start: number,
+  end: number,
+  characters?: string,
+): string | undefined {
   if (lines[end - 1] === CLOSING_BRACE) {
-    const message = MESSAGE.exec(lines.toString('latin1', start, end))?.[1];
-    if (message !== undefined)
-      return /[\x80-\xff]/.test(message) ? Buffer.from(message, 'latin1').toString() : message;
+    const line = characters ?? lines.toString('latin1', start, end);
+    BEFORE_MESSAGE.lastIndex = characters === undefined ? 0 : start;
+    if (BEFORE_MESSAGE.test(line)) {
+      const from = BEFORE_MESSAGE.lastIndex;
+      const message = line.slice(from, line.indexOf('"', from));
+      if (!NOT_PLAIN.test(message)) return message;
+      if (!ESCAPED.test(message)) return Buffer.from(message, 'latin1').toString();
+    }
   }
   return textOf(parsedLine(lines, start, end)?.message);
 }

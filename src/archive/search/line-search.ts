@@ -17,14 +17,14 @@ export function lineSearch(query: SearchQuery, users: readonly ArchiveUser[]): L
   const finderOf = finder(query, users);
   const matches = lineMatcher(query, users);
   return (lines, found) => {
-    const next = finderOf(lines);
+    const { next, characters } = finderOf(lines);
     for (let at = 0; at < lines.length; ) {
       const hit = next(at);
       if (hit < 0) return;
       const start = lines.lastIndexOf(NEWLINE, hit) + 1;
       const newline = lines.indexOf(NEWLINE, hit);
       const end = newline < 0 ? lines.length : newline;
-      if (end > start && matches(lines, start, end)) found(start, end);
+      if (end > start && matches(lines, start, end, characters)) found(start, end);
       at = end + 1;
     }
   };
@@ -43,10 +43,10 @@ function finder(
   }
   const texts = pattern && (pattern.kind === 'text' ? [pattern.source] : requiredTexts(pattern.source));
   if (texts) return needleFinder({ texts, ignoreCase: pattern!.ignoreCase, inJson: where === 'message' });
-  return () => (from) => from;
+  return (lines) => ({ next: (from) => from, characters: lines.toString('latin1') });
 }
 
-type LineMatcher = (lines: Buffer, start: number, end: number) => boolean;
+type LineMatcher = (lines: Buffer, start: number, end: number, characters: string | undefined) => boolean;
 
 function lineMatcher({ pattern, where, types }: SearchQuery, users: readonly ArchiveUser[]): LineMatcher {
   const tests: LineMatcher[] = [];
@@ -58,8 +58,8 @@ function lineMatcher({ pattern, where, types }: SearchQuery, users: readonly Arc
     tests.push((lines, start, end) => wanted.has(lineType(lines, start, end)));
   }
   if (isText && where === 'message') {
-    tests.push((lines, start, end) => {
-      const message = lineMessage(lines, start, end);
+    tests.push((lines, start, end, characters) => {
+      const message = lineMessage(lines, start, end, characters);
       return message !== undefined && isText(message);
     });
   }
@@ -70,5 +70,5 @@ function lineMatcher({ pattern, where, types }: SearchQuery, users: readonly Arc
       return event !== undefined && isOfUsers(event);
     });
   }
-  return (lines, start, end) => tests.every((test) => test(lines, start, end));
+  return (lines, start, end, characters) => tests.every((test) => test(lines, start, end, characters));
 }

@@ -15,25 +15,35 @@ export interface Needles {
   inJson: boolean;
 }
 
-/** Gives the place of some byte of the next needle at or behind `from`; -1 where there is none. */
-export type NeedleFinder = (from: number) => number;
+/** Finds needles in the bytes of some lines. */
+export interface NeedleFinder {
+  /** The place of some byte of the next needle at or behind `from`; -1 where there is none. */
+  next(from: number): number;
+  /** The bytes as characters (latin1), where it has made them. */
+  characters: string | undefined;
+}
+
+/** Shorter ones are in so many lines that it pays to have the bytes as characters. */
+const RARE_CHARS_MIN = 3;
 
 /** Makes finders for one buffer after another. */
 export function needleFinder(needles: Needles): (lines: Buffer) => NeedleFinder {
   const { texts, ignoreCase, inJson } = needles;
-  const [text] = texts;
-  if (texts.length === 1 && (!ignoreCase || [...text!].every((each) => caseVariants(each).length === 1))) {
-    const bytes = Buffer.from(inJson ? escapeJson(text!) : text!);
-    return (lines) => (from) => lines.indexOf(bytes, from);
+  const text = texts[0]!;
+  const isOne = texts.length === 1 && text.length >= RARE_CHARS_MIN;
+  if (isOne && (!ignoreCase || [...text].every((each) => caseVariants(each).length === 1))) {
+    const bytes = Buffer.from(inJson ? escapeJson(text) : text);
+    return (lines) => ({ next: (from) => lines.indexOf(bytes, from), characters: undefined });
   }
   // Bytes as characters: V8 goes through them at 2 to 3 GB/s. No part repeats, so that nothing is tried twice for long.
   const pattern = new RegExp(texts.map((each) => bytesPattern(each, needles)).join('|'), 'g');
   return (lines) => {
     const characters = lines.toString('latin1');
-    return (from) => {
+    const next = (from: number) => {
       pattern.lastIndex = from;
       return pattern.test(characters) ? pattern.lastIndex - 1 : -1;
     };
+    return { next, characters };
   };
 }
 
