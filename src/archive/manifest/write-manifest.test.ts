@@ -5,6 +5,7 @@ import { type TempDir, tempDir } from '../../../test/support/temp-dir.ts';
 import { encodeName } from '../../segment-name.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { listSegments } from '../../storage/read-segment.ts';
 import { manifestKey } from './manifest-key.ts';
 import { removeManifests, type WriteManifestOptions, writeManifest } from './write-manifest.ts';
 
@@ -149,6 +150,14 @@ test('takes into account what somebody else wrote in the same moment', async () 
   });
   expect(await write({ store: racing })).toMatchObject({ isNew: true, key: manifestKey(DAY, 2) });
   expect(await keysOf()).toEqual([key, late]);
+});
+
+test('is taken for a segment by nobody', async () => {
+  const key = await put(saidLines(3, hour(1)));
+  await write();
+  const listed: string[] = [];
+  for await (const segment of listSegments(store, {}, never)) listed.push(segment.key);
+  expect(listed).toEqual([key]);
 });
 
 test('is nothing for a day without objects, and goes with them', async () => {
