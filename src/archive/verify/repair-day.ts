@@ -58,9 +58,12 @@ async function repairObject(
 ): Promise<string | undefined> {
   if (!local) return localProblem;
   const entry = manifest.found?.manifest.objects.find((object) => object.key === key);
-  const described = objects.find(({ segment }) => segment.key === key)?.evidence.head.description;
-  // Wrong metadata is no witness.
-  const digest = entry?.object_sha256 ?? (code === 'metadata_wrong' ? undefined : described?.objectSha256);
+  const { head, inspection } = objects.find(({ segment }) => segment.key === key)?.evidence ?? {};
+  const described = head?.description;
+  // Of metadata that is wrong the bytes themselves are the witness: they are intact.
+  const isIntact = code === 'metadata_missing' || code === 'metadata_wrong';
+  const digest = isIntact ? inspection?.objectSha256 : (entry?.object_sha256 ?? described?.objectSha256);
+  if (isIntact && digest === undefined) return 'that takes reading it: without --quick';
   const origin = {
     formatVersion: described?.formatVersion ?? RECORD_FORMAT_VERSION,
     instance: described?.instance ?? entry?.instance ?? instance,

@@ -348,6 +348,18 @@ describe('repairs', () => {
       repaired: 0,
       problemCounts: { object_missing: 1 },
     });
+    // Nor in the place of an object that only says nothing about itself.
+    const [own, other] = [saidLines(60, hour(5)), saidLines(61, hour(5))];
+    const key = await put(own, { suffix: '-2' });
+    await write();
+    await unlink(directory.join('archive/.chatlog/meta', `${key}.json`));
+    const file = spool.path('uploaded', key.slice(key.lastIndexOf('/') + 1));
+    await writeFile(file, describedLines(linesOf(other)).bytes);
+    const left = { problemCounts: { object_missing: 1, metadata_missing: 1 } };
+    for (const isQuick of [true, false])
+      expect(await verify({ local, repairs: true, writes, isQuick })).toMatchObject(left);
+    await writeFile(file, describedLines(linesOf(own)).bytes);
+    expect(await verify({ local, repairs: true, writes })).toMatchObject({ repaired: 1 });
   });
 
   test('without a manifest, what was verified in storage once', async () => {
