@@ -3,7 +3,7 @@ import type { Decision } from '../../privacy/decision.ts';
 import type { SegmentName } from '../../segment-name.ts';
 import type { ObjectStore, SegmentDescription } from '../../storage/object-store.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
-import type { ManifestGap } from '../manifest/manifest.ts';
+import type { FoundGap } from '../scan/scan-request.ts';
 import type { WorkerPool } from '../scan/worker-pool.ts';
 
 /** One channel's UTC day: names as in keys, the day's beginning in ms since the epoch. */
@@ -61,7 +61,7 @@ export interface MadeDay {
   /** Keys that tell of day objects among the sources, or of ones that are gone. */
   tellers: string[];
   /** Gap lines in it; undefined where it was not read. */
-  gaps: ManifestGap[] | undefined;
+  gaps: FoundGap[] | undefined;
   /** Lines that were left out because another one is the same event. */
   duplicates: number;
   /** Lines that are no JSON, or tell no time. */

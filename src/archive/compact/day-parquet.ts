@@ -1,5 +1,5 @@
 /** Parquet beside a day object: the same lines as a table, made of it again whenever it has changed. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
 import { decodeName } from '../../segment-name.ts';
@@ -63,8 +63,7 @@ async function putTable(
 ): Promise<void> {
   const { store, pool, scratch, signal } = tools;
   const { writeTable } = await import('../formats/parquet/write-table.ts');
-  const directory = join(scratch, 'parquet');
-  await mkdir(directory, { recursive: true });
+  const directory = await mkdtemp(join(scratch, 'table-'));
   try {
     const copies = await copySources(store, [object], directory, signal);
     const lines = dayObjectLines(scannerOf(copies, pool, signal), object);

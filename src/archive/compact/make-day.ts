@@ -5,7 +5,7 @@
  *     copied → read, each line noted → merged, compressed → proved to be the same → put, create-only → read back
  *            → what people asked for meanwhile is carried out in it → what it stands for is told beside it
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
 import { objectKey, segmentFile } from '../../segment-name.ts';
@@ -36,8 +36,7 @@ export async function makeDay(day: ChannelDay, tools: CompactTools): Promise<Mad
     if (stored.objects.length + stored.segments.length === 0) return undefined;
     const before = await madeBefore(stored, tools);
     if (before) return before;
-    const directory = join(scratch, `day-${attempt}`);
-    await mkdir(directory, { recursive: true });
+    const directory = await mkdtemp(join(scratch, 'day-'));
     try {
       return await makeNew(day, stored, directory, tools);
     } catch (error) {

@@ -19,7 +19,8 @@ export async function renewManifest(
       known: (key, linesSha256) => {
         const one = known.get(key);
         if (!one?.gaps || one.description.linesSha256 !== linesSha256) return undefined;
-        return { object: manifestObject(key, one.description), gaps: one.gaps };
+        const gaps = one.gaps.map(({ platform: _, ...gap }) => gap);
+        return { object: manifestObject(key, one.description), gaps };
       },
     },
     signal,

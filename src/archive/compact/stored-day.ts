@@ -42,6 +42,8 @@ export async function removeSources(
   { store, signal, onStep }: CompactTools,
 ): Promise<string[]> {
   const changed: string[] = [];
+  // All that they tell stands beside the new object, too. As long as a source is there, the next run comes by here.
+  for (const key of made.tellers) await store.remove(key, signal);
   for (const source of made.sources) {
     signal.throwIfAborted();
     const { key } = source.segment;
@@ -49,8 +51,6 @@ export async function removeSources(
     if (await isStill(source, { store, signal })) await store.remove(key, signal);
     else changed.push(key);
   }
-  // What tells of day objects goes after them.
-  if (changed.length === 0) for (const key of made.tellers) await store.remove(key, signal);
   return changed;
 }
 
