@@ -188,7 +188,9 @@ function printSummary(
     );
   const failed = of('failed').length;
   if (failed > 0)
-    terminal.err(`${count(failed, 'channel day')} could not be compacted and stay as they are; see above`);
+    terminal.err(
+      `${count(failed, 'channel day')} could not be compacted; nothing of them was changed. See above.`,
+    );
   if (report.stopped) terminal.err('stopped; what is done stays, the next run goes on');
 }
 
