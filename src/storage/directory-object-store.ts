@@ -152,7 +152,7 @@ class DirectoryObjectStore implements ObjectStore {
 
   async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     try {
-      yield* createReadStream(this.#objectPath(key), { signal });
+      yield* createReadStream(this.#objectPath(key), { signal, highWaterMark: COPY_CHUNK_BYTES });
     } catch (error) {
       signal.throwIfAborted();
       throw this.#explain(`get ${key}`, error);

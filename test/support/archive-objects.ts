@@ -68,11 +68,11 @@ export async function archiveLines(
       planned.push({ place: { platform, channel, startMs, suffix, compression }, lines: ofHour });
     }
   }
-  const segments: ArchivedSegment[] = [];
+  const keys = new Map<SegmentPlace, string>();
   await forEachConcurrently(planned, PUTS_MAX, async ({ place, lines }) => {
-    segments.push({ key: await putSegment(store, place, lines), lines });
+    keys.set(place, await putSegment(store, place, lines));
   });
-  return segments;
+  return planned.map(({ place, lines }) => ({ key: keys.get(place)!, lines }));
 }
 
 /** The day object of these lines, which are sorted and of one channel and day. */

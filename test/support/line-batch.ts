@@ -1,4 +1,4 @@
-import type { LineBatch } from '../../src/archive/scan/line-batch.ts';
+import { type LineBatch, lineAt } from '../../src/archive/scan/line-batch.ts';
 
 /** Lines as they go through the archive tools; each of its own time where it tells one, else of `timeMs`. */
 export function lineBatch(lines: readonly (string | Uint8Array)[], timeMs = 0): LineBatch {
@@ -18,4 +18,8 @@ function timeOf(line: Buffer): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function linesOf(batch: LineBatch): string[] {
+  return Array.from(batch.times, (_, index) => lineAt(batch, index).toString());
 }

@@ -1,11 +1,12 @@
-/** Cursors by the time of their next line: a binary heap that knows where each of them stands. */
-interface Entry {
+/** Cursors by the time of their next line: a binary heap whose entries know where they stand. */
+export interface HeapEntry {
   headMs: number;
+  /** In the heap; -1 outside of it. The heap's own. */
+  place: number;
 }
 
-export class LineHeap<E extends Entry> {
+export class LineHeap<E extends HeapEntry> {
   readonly #entries: E[] = [];
-  readonly #places = new Map<E, number>();
 
   top(): E | undefined {
     return this.#entries[0];
@@ -25,14 +26,14 @@ export class LineHeap<E extends Entry> {
 
   /** Its time has changed. */
   moved(entry: E): void {
-    this.#sink(this.#rise(this.#places.get(entry)!));
+    this.#sink(this.#rise(entry.place));
   }
 
   remove(entry: E): void {
-    const place = this.#places.get(entry);
-    if (place === undefined) return;
+    const { place } = entry;
+    if (place < 0) return;
     const last = this.#entries.pop()!;
-    this.#places.delete(entry);
+    entry.place = -1;
     if (last === entry) return;
     this.#put(last, place);
     this.moved(last);
@@ -68,6 +69,6 @@ export class LineHeap<E extends Entry> {
 
   #put(entry: E, place: number): void {
     this.#entries[place] = entry;
-    this.#places.set(entry, place);
+    entry.place = place;
   }
 }

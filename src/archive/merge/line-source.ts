@@ -12,6 +12,8 @@ export interface LineSource {
 export interface PlannedSource {
   /** Of its lines; undefined where they are of several. */
   platform: string | undefined;
+  /** In this order already, each line once. */
+  isMerged?: boolean | undefined;
   /** It holds no line before this, ms since the epoch. */
   fromMs: number;
   /** What it takes of memory from when it is begun to when it is closed, about. */

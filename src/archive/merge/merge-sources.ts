@@ -24,9 +24,12 @@ export async function* mergeSources(
   /** A source that is to come stands in the merge with its lower bound: it is begun when the order reaches that. */
   const plan = async () => {
     const { value, done } = await coming.next();
-    next = done
-      ? undefined
-      : { cursor: merger.add({ platform: value.platform }, value.fromMs), source: value };
+    if (done) {
+      next = undefined;
+      return;
+    }
+    const { platform, isMerged, fromMs } = value;
+    next = { cursor: merger.add({ platform, isMerged }, fromMs), source: value };
   };
   try {
     await plan();

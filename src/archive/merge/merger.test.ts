@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelLines } from '../../../test/support/archive-model.ts';
 import { indexLines, type Random, seededRandom, shuffled } from '../../../test/support/index-lines.ts';
-import { batchOfLines, linesOf } from '../../../test/support/line-batches.ts';
+import { lineBatch, linesOf } from '../../../test/support/line-batch.ts';
 import type { ChatEvent } from '../../event.ts';
 import { type BatchPart, joinParts, type LineBatch, sliceBatch } from '../scan/line-batch.ts';
 import { mergeBatches } from './merger.ts';
@@ -42,7 +42,7 @@ describe('sorted sources', () => {
           const sorted = lines.toSorted((a, b) =>
             timeOf(a) < timeOf(b) ? -1 : timeOf(a) > timeOf(b) ? 1 : 0,
           );
-          return { origin: { platform: PLATFORM }, batches: cut(batchOfLines(sorted), random) };
+          return { origin: { platform: PLATFORM }, batches: cut(lineBatch(sorted), random) };
         }),
       );
       expect(textsOf(merged), `seed ${seed}`).toEqual(modelLines(inputs));
@@ -53,21 +53,19 @@ describe('sorted sources', () => {
     const line = JSON.stringify({ timestamp: '2026-11-21T13:00:00.000Z', channel: 'a', type: 'join' });
     const origin = { platform: PLATFORM };
     const parts = [
-      { origin, batches: [batchOfLines([line])] },
-      { origin, batches: [batchOfLines([line])] },
+      { origin, batches: [lineBatch([line])] },
+      { origin, batches: [lineBatch([line])] },
     ];
     expect(textsOf(mergeBatches(parts))).toEqual([line, line]);
-    const other = { origin: { platform: PLATFORM }, batches: [batchOfLines([line, line, line])] };
+    const other = { origin: { platform: PLATFORM }, batches: [lineBatch([line, line, line])] };
     expect(
-      textsOf(mergeBatches([...parts.map((part) => ({ ...part, batches: [batchOfLines([line])] })), other])),
+      textsOf(mergeBatches([...parts.map((part) => ({ ...part, batches: [lineBatch([line])] })), other])),
     ).toEqual([line, line, line]);
   });
 
   it('pass through uncopied where they come one after another', () => {
     const lines = indexLines({ seed: 3, lines: 100 }).sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1));
-    const whole = batchOfLines(
-      lines.filter((line, index) => timeOf(line) !== timeOf(lines[index + 1] ?? '{}')),
-    );
+    const whole = lineBatch(lines.filter((line, index) => timeOf(line) !== timeOf(lines[index + 1] ?? '{}')));
     const [merged] = [...mergeBatches([{ origin: { platform: PLATFORM }, batches: [whole] }])];
     expect(merged!.bytes.buffer).toBe(whole.bytes.buffer);
   });
@@ -75,7 +73,7 @@ describe('sorted sources', () => {
 
 describe('parts of batches', () => {
   it('are joined with their lines and times', () => {
-    const batch = batchOfLines(indexLines({ seed: 4, lines: 50 }));
+    const batch = lineBatch(indexLines({ seed: 4, lines: 50 }));
     const parts: BatchPart[] = [
       { batch, from: 10, to: 20 },
       { batch, from: 0, to: 3 },

@@ -8,17 +8,19 @@
  * stretch of lines comes from one source alone nothing is looked at but times.
  */
 import { type BatchPart, joinParts, type LineBatch } from '../scan/line-batch.ts';
-import { LineHeap } from './line-heap.ts';
+import { type HeapEntry, LineHeap } from './line-heap.ts';
 import { type TiedLine, untie } from './untie.ts';
 
 /** Whose lines they are. Identical lines are counted in each origin by itself: cuts of one segment have one. */
 export interface Origin {
   /** As in the lines; undefined where they are of several. */
   platform: string | undefined;
+  /** Its lines are in this order already, each once: only where others have one time with them is anything looked at. */
+  isMerged?: boolean | undefined;
 }
 
 /** One source, as the merger sees it. */
-export interface Cursor {
+export interface Cursor extends HeapEntry {
   readonly origin: Origin;
   /** Of the next line; a lower bound of it while there is no batch. */
   headMs: number;
@@ -52,7 +54,7 @@ export class Merger {
 
   /** @param fromMs the source holds no line before this */
   add(origin: Origin, fromMs: number): Cursor {
-    const cursor: Cursor = { origin, headMs: fromMs, batch: undefined, at: 0 };
+    const cursor: Cursor = { origin, headMs: fromMs, batch: undefined, at: 0, place: -1 };
     this.#heap.push(cursor);
     return cursor;
   }
@@ -82,14 +84,15 @@ export class Merger {
     }
   }
 
-  /** Lines that stand alone: before those of all others, and each the only one of its time. */
+  /** Lines before those of all others, and each the only one of its time where that is not known to be so. */
   #takeStretch(cursor: Cursor): void {
     const { times } = cursor.batch!;
     const otherMs = this.#heap.secondMs();
     const last = times.length - 1;
     const start = cursor.at;
     let at = start;
-    while (at < last && times[at]! < otherMs && times[at] !== times[at + 1]) at++;
+    if (cursor.origin.isMerged) while (at < last && times[at]! < otherMs) at++;
+    else while (at < last && times[at]! < otherMs && times[at] !== times[at + 1]) at++;
     if (at === start) {
       this.#tieMs = cursor.headMs;
       this.#collectTie(cursor);
@@ -110,7 +113,9 @@ export class Merger {
   #endTie(): void {
     const tie = this.#tie;
     this.#tie = [];
-    const kept = tie.length === 1 ? tie : untie(tie);
+    const { origin } = tie[0]!;
+    const isUntied = tie.length === 1 || (origin.isMerged && tie.every((line) => line.origin === origin));
+    const kept = isUntied ? tie : untie(tie);
     this.duplicates += tie.length - kept.length;
     for (const { batch, at } of kept) this.#take(batch, at, at + 1);
   }

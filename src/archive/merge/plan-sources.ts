@@ -82,6 +82,8 @@ function planned(segments: StoredSegment[], heldBytes: number, scanner: Scanner)
   const [platform = ''] = platforms;
   return {
     platform: platforms.size === 1 ? (decodeName(platform) ?? platform) : undefined,
+    // A thread merges hours; of a day object nobody knows who made it.
+    isMerged: !isDayObject(segments[0]!),
     fromMs: segmentSpan(segments[0]!).fromMs,
     heldBytes: Math.min(scanner.options.search ? SEARCH_BYTES_MAX : SOURCE_BYTES_MAX, heldBytes),
     open: () => scanner.open(segments),
@@ -102,7 +104,8 @@ function limited(sources: PlannedSource[], heldMax: number, count: MergeCount): 
     const platforms = new Set(group.map(({ platform }) => platform));
     const platform = platforms.size === 1 ? group[0]!.platform : undefined;
     const { fromMs } = group[0]!;
-    return { platform, fromMs, heldBytes: SPILLED_BYTES, open: () => spilledSource(group, heldMax, count) };
+    const open = () => spilledSource(group, heldMax, count);
+    return { platform, isMerged: true, fromMs, heldBytes: SPILLED_BYTES, open };
   });
   return limited(merged, heldMax, count);
 }

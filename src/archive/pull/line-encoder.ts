@@ -5,9 +5,9 @@
  */
 import type { FormatOptions, FormatWriter } from '../formats/format.ts';
 import { FORMATS, type FormatName } from '../formats/formats.ts';
-import { batchBuffers, EMPTY_BATCH, ownBatch } from '../scan/line-batch.ts';
+import { batchBuffers, EMPTY_BATCH, joinParts } from '../scan/line-batch.ts';
 import type { WorkerPool } from '../scan/worker-pool.ts';
-import type { Piece } from './recut.ts';
+import { type Piece, pieceBatch } from './recut.ts';
 
 export type FileCompression = 'none' | 'gzip' | 'zstd';
 
@@ -39,27 +39,28 @@ export async function* encodeLines(
   const { options } = encoding;
   const header = isContinued ? new Uint8Array(0) : format.header(options);
   if (header.length > 0) yield { bytes: await compressed(header, encoding, pool), ...NO_LINES };
-  const isAsRecorded = encoding.format === 'jsonl' && encoding.compress === 'none';
-  yield* inOrder(
-    pieces,
-    isAsRecorded ? asRecorded : (piece) => converted(piece, encoding, pool),
-    pool.size + 1,
-  );
+  if (encoding.format === 'jsonl' && encoding.compress === 'none') yield* asRecorded(pieces);
+  else yield* inOrder(pieces, (piece) => converted(piece, encoding, pool), pool.size + 1);
   const footer = format.footer(options);
   if (footer.length > 0) yield { bytes: await compressed(footer, encoding, pool), ...NO_LINES };
 }
 
 const NO_LINES = { lines: 0, nextMs: undefined };
 
-async function asRecorded({ batch, nextMs }: Piece): Promise<Encoded> {
-  return { bytes: batch.bytes, lines: batch.times.length, nextMs };
+async function* asRecorded(pieces: AsyncIterable<Piece>): AsyncGenerator<Encoded> {
+  for await (const { parts, nextMs } of pieces) {
+    for (const part of parts) {
+      const { bytes, times } = joinParts([part]);
+      yield { bytes, lines: times.length, nextMs: part === parts.at(-1) ? nextMs : undefined };
+    }
+  }
 }
 
-async function converted({ batch, nextMs }: Piece, encoding: Encoding, pool: WorkerPool): Promise<Encoded> {
+async function converted(piece: Piece, encoding: Encoding, pool: WorkerPool): Promise<Encoded> {
+  const batch = pieceBatch(piece);
   const lines = batch.times.length;
-  const own = ownBatch(batch);
-  const bytes = await pool.run('encode', { ...encoding, batch: own }, batchBuffers(own));
-  return { bytes, lines, nextMs };
+  const bytes = await pool.run('encode', { ...encoding, batch }, batchBuffers(batch));
+  return { bytes, lines, nextMs: piece.nextMs };
 }
 
 async function compressed(bytes: Uint8Array, encoding: Encoding, pool: WorkerPool): Promise<Uint8Array> {
@@ -74,7 +75,8 @@ async function* written(
   encoding: Encoding,
   pool: WorkerPool,
 ): AsyncGenerator<Encoded> {
-  for await (const { batch } of pieces) {
+  for await (const piece of pieces) {
+    const batch = joinParts(piece.parts);
     const bytes = await writer.write(batch);
     const lines = batch.times.length;
     yield {

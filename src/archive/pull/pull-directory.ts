@@ -2,6 +2,7 @@
  * To a folder: a file for every channel and day, `{platform}/{channel}/{YYYY-MM-DD}.jsonl`. Files that are complete and of the
  * same sources are kept, so that the same command goes on where it was broken off, and brings up to date what was complete.
  */
+
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
@@ -9,6 +10,7 @@ import { lockDirectory } from '../../lib/instance-lock.ts';
 import { isTaken } from '../../lib/is-taken.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
 import { FORMATS } from '../formats/formats.ts';
+import { releaseBytes } from '../scan/line-batch.ts';
 import { type Selection, segmentMatcher } from '../selection.ts';
 import type { FileCompression } from './line-encoder.ts';
 import { PartFile } from './part-file.ts';
@@ -145,6 +147,7 @@ class DirectoryPuller {
     let count = 0;
     for await (const encoded of pulledBytes(this.#options, lines, scanner, 1 / FILES_AT_ONCE)) {
       await file.write(encoded.bytes);
+      releaseBytes(encoded.bytes);
       count += encoded.lines;
     }
     addFindings(result.findings, scanner.findings);

@@ -4,6 +4,7 @@
  */
 
 import { segmentSpan } from '../../storage/segment-span.ts';
+import { releaseBytes } from '../scan/line-batch.ts';
 import type { SelectedDay } from '../selection.ts';
 import { type Checkpoint, removeCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { PartFile } from './part-file.ts';
@@ -40,6 +41,7 @@ export async function pullToFile(options: PullOptions, target: FileTarget): Prom
   let savedMs = performance.now();
   for await (const { bytes, lines: count, nextMs } of pulledBytes(options, lines, scanner)) {
     await file.write(bytes);
+    releaseBytes(bytes);
     written += count;
     const isDue = file.bytes - savedBytes >= CHECKPOINT_BYTES || performance.now() - savedMs >= CHECKPOINT_MS;
     if (nextMs === undefined || !isDue) continue;

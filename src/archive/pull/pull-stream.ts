@@ -1,5 +1,6 @@
 /** To standard output: everything in one order of time. Nothing is gone on with. */
 
+import { releaseBytes } from '../scan/line-batch.ts';
 import { pulledBytes, scannerOf } from './pull-lines.ts';
 import type { PullOptions, PullResult } from './pull-options.ts';
 import { selectionTitle } from './selection-title.ts';
@@ -17,9 +18,10 @@ export async function pullToStream(
   const { survey } = options;
   const lines = { days: survey.days(), ...selectionTitle(survey) };
   for await (const { bytes, lines: count } of pulledBytes(options, lines, scanner)) {
-    if (bytes.length > 0) await write(bytes);
     result.lines += count;
     result.bytes += bytes.length;
+    if (bytes.length > 0) await write(bytes);
+    releaseBytes(bytes);
   }
   return result;
 }

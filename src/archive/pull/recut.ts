@@ -1,15 +1,22 @@
-import { type BatchPart, joinParts, type LineBatch, releaseBatch, sliceBatch } from '../scan/line-batch.ts';
+import {
+  type BatchPart,
+  joinParts,
+  type LineBatch,
+  ownBatch,
+  releaseBatch,
+  sliceBatch,
+} from '../scan/line-batch.ts';
 
-/** A part of the lines that ends where a time ends: no line of the next one has the time of its last line. */
+/** A stretch of the lines that ends where a time ends: no line of the next one has the time of its last line. */
 export interface Piece {
-  batch: LineBatch;
+  parts: BatchPart[];
   /** When the next piece begins, ms since the epoch: whoever goes on later begins there. Undefined for the last one. */
   nextMs: number | undefined;
 }
 
 /**
  * The lines in pieces of `pieceBytes`, and up to the next change of time: where they are cut follows from the lines alone,
- * and is the same from the beginning and from the end of any piece. The batches are used up.
+ * and is the same from the beginning and from the end of any piece.
  */
 export async function* recut(batches: AsyncIterable<LineBatch>, pieceBytes: number): AsyncGenerator<Piece> {
   let parts: BatchPart[] = [];
@@ -20,8 +27,8 @@ export async function* recut(batches: AsyncIterable<LineBatch>, pieceBytes: numb
     let from = 0;
     for (let at = 0; at < times.length; at++) {
       if (bytes >= pieceBytes && times[at] !== lastMs) {
-        parts.push({ batch, from, to: at });
-        yield { batch: joinUp(parts), nextMs: times[at]! };
+        if (at > from) parts.push({ batch, from, to: at });
+        yield { parts, nextMs: times[at]! };
         parts = [];
         from = at;
         bytes = 0;
@@ -29,18 +36,16 @@ export async function* recut(batches: AsyncIterable<LineBatch>, pieceBytes: numb
       bytes += offsets[at + 1]! - offsets[at]!;
       lastMs = times[at]!;
     }
-    parts.push({ batch, from, to: times.length });
+    if (times.length > from) parts.push({ batch, from, to: times.length });
   }
-  const rest = joinUp(parts);
-  if (rest.times.length > 0) yield { batch: rest, nextMs: undefined };
+  if (parts.length > 0) yield { parts, nextMs: undefined };
 }
 
-function joinUp(parts: readonly BatchPart[]): LineBatch {
-  const filled = parts.filter(({ from, to }) => to > from);
-  const joined = joinParts(filled);
-  if (filled.length < 2) return joined;
-  // Of others an earlier or later piece may be a part.
-  for (const { batch, from, to } of filled) if (from === 0 && to === batch.times.length) releaseBatch(batch);
+/** As one batch, of which nothing else is a part. The batches that are in the piece as a whole are used up. */
+export function pieceBatch({ parts }: Piece): LineBatch {
+  const joined = joinParts(parts);
+  if (parts.length < 2) return ownBatch(joined);
+  for (const { batch, from, to } of parts) if (from === 0 && to === batch.times.length) releaseBatch(batch);
   return joined;
 }
 

@@ -112,12 +112,16 @@ function copyBytes(from: Uint8Array, to: Buffer, at: number, start: number, end:
 }
 
 /**
- * Gives the memory of large batches back now, and not when the collector comes by: nothing may look at the batch any more.
- * What shares its memory with something else stays.
+ * Gives the memory of many bytes back now, and not when the collector comes by: nothing may look at them any more. What shares
+ * its memory with something else stays.
  */
+export function releaseBytes({ buffer, byteLength }: Uint8Array): void {
+  const isWhole = byteLength > RELEASED_BYTES_MIN && byteLength === buffer.byteLength;
+  if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 export function releaseBatch({ bytes }: LineBatch): void {
-  const { buffer, byteLength } = bytes;
-  if (byteLength > RELEASED_BYTES_MIN && byteLength === buffer.byteLength) buffer.transfer(0);
+  releaseBytes(bytes);
 }
 
 /** Smaller ones may lie in the pool of small Buffers. */

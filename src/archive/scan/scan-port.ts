@@ -35,7 +35,8 @@ export interface WholeObject {
 
 /** Batches on their way. */
 const CREDITS = 4;
-const BATCH_BYTES = 1024 * 1024;
+/** What is larger is sent in parts of this size: a batch of the merger is a little more than half of it. */
+const PART_BYTES = 2 * 1024 * 1024;
 
 export class ScanPort {
   isClosed = false;
@@ -57,9 +58,9 @@ export class ScanPort {
     });
   }
 
-  /** In parts of about a mebibyte. Rejects when nobody listens any more. */
+  /** Rejects when nobody listens any more. */
   async send(batch: LineBatch): Promise<void> {
-    for (const part of splitBatch(batch, BATCH_BYTES)) {
+    for (const part of splitBatch(batch, PART_BYTES)) {
       await this.#until(() => this.#credits > 0);
       this.#credits--;
       const own = ownBatch(part);
