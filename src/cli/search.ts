@@ -1,13 +1,14 @@
 /** `chatlog search`: finds lines in the archive, reading all that the selection leaves. */
-import { mergedLines } from '../archive/merge/merged-lines.ts';
+
 import type { LineBatch } from '../archive/scan/line-batch.ts';
-import { lineAt } from '../archive/scan/line-batch.ts';
+import { lineAt, sliceBatch } from '../archive/scan/line-batch.ts';
 import { type Findings, Scanner } from '../archive/scan/scanner.ts';
 import { WorkerPool } from '../archive/scan/worker-pool.ts';
 import { daysBackwards, linesBackwards } from '../archive/search/backwards.ts';
 import { withContext } from '../archive/search/context.ts';
 import { separateSegments } from '../archive/search/hit-counter.ts';
 import { lineChannel } from '../archive/search/line-head.ts';
+import { searchLines } from '../archive/search/search-lines.ts';
 import { type SelectedDay, type Selection, selectedDays } from '../archive/selection.ts';
 import { surveyArchive } from '../archive/survey.ts';
 import { ChatlogError } from '../lib/errors.ts';
@@ -168,49 +169,43 @@ class SearchRun {
   async *#lines(): AsyncGenerator<string | Uint8Array> {
     const { request, options, terminal, line: progress } = this.#parts;
     const print = linePrinter(request.query, terminal);
-    for await (const batch of this.#hits()) {
-      const count = Math.min(batch.times.length, request.limit - this.found);
-      this.found += count;
+    for await (const batch of this.#limitedHits()) {
       progress.clear();
-      if (options.json) yield batch.bytes.subarray(0, batch.offsets[count]);
-      else
-        yield Array.from({ length: count }, (_, index) => `${print(lineAt(batch, index), true)}\n`).join('');
+      if (options.json) yield batch.bytes;
+      else yield Array.from(batch.times, (_, index) => `${print(lineAt(batch, index), true)}\n`).join('');
       // Written by then.
-      this.#lastMs = batch.times[count - 1];
-      if (this.found >= request.limit) return;
+      this.#lastMs = batch.times.at(-1);
     }
   }
 
   async *#groups(): AsyncGenerator<string | Uint8Array> {
     const { store, pool, selection, request, options, terminal, line: progress } = this.#parts;
-    const print = linePrinter(request.query, terminal);
-    const context = {
-      store,
-      pool,
-      selection,
-      query: request.query,
-      lines: request.context,
-      signal: this.#signal,
-    };
+    const { query, context: lines } = request;
+    const print = linePrinter(query, terminal);
+    const context = { store, pool, selection, query, lines, signal: this.#signal };
     let isFirst = true;
-    let left = Number.POSITIVE_INFINITY;
-    for await (const { line, isHit, beginsGroup } of withContext(this.#hits(), context)) {
-      if (left === 0 || (left < Number.POSITIVE_INFINITY && beginsGroup)) return;
-      const isCounted = isHit && this.found < request.limit;
-      if (isCounted) this.found++;
+    for await (const { line, isHit, beginsGroup } of withContext(this.#limitedHits(), context)) {
       progress.clear();
-      if (options.json) yield `${line}\n`;
-      else
-        yield `${beginsGroup && !isFirst ? `${terminal.style('dim', '--')}\n` : ''}${print(line, isCounted)}\n`;
+      const separator = beginsGroup && !isFirst ? `${terminal.style('dim', '--')}\n` : '';
+      yield options.json ? `${line}\n` : `${separator}${print(line, isHit)}\n`;
       isFirst = false;
-      left = this.found < request.limit ? Number.POSITIVE_INFINITY : isCounted ? request.context : left - 1;
+    }
+  }
+
+  async *#limitedHits(): AsyncGenerator<LineBatch> {
+    const { limit } = this.#parts.request;
+    for await (const batch of this.#hits()) {
+      const count = Math.min(batch.times.length, limit - this.found);
+      this.found += count;
+      yield sliceBatch(batch, 0, count);
+      if (this.found >= limit) return;
     }
   }
 
   #hits(): AsyncGenerator<LineBatch> {
     const { store, selection, options } = this.#parts;
     const signal = this.#signal;
-    if (!options.reverse) return mergedLines(this.#days(), this.#scanner);
+    if (!options.reverse) return searchLines(this.#days(), this.#scanner);
     return linesBackwards(daysBackwards(store, selection, signal), this.#scanner);
   }
 

@@ -1,10 +1,10 @@
 /** The archive from its end to its beginning: days one after another, each read forwards and given backwards. */
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { mergedLines } from '../merge/merged-lines.ts';
 import { joinParts, type LineBatch } from '../scan/line-batch.ts';
 import type { Scanner } from '../scan/scanner.ts';
 import { type Run, SpillFile } from '../scan/spill-file.ts';
 import { type SelectedDay, type Selection, selectedDays } from '../selection.ts';
+import { searchLines } from './search-lines.ts';
 
 const DAY_MS = 86_400_000;
 /** Of a day's lines in memory; what is more waits in a temporary file. */
@@ -36,7 +36,7 @@ function startOfDay(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
 
-/** The lines of {@link mergedLines}, the last one first. */
+/** The lines of {@link searchLines}, the last one first. */
 export async function* linesBackwards(
   days: AsyncIterable<SelectedDay>,
   scanner: Scanner,
@@ -51,7 +51,7 @@ async function* dayBackwards(day: SelectedDay, scanner: Scanner, heldMax: number
   let file: SpillFile | undefined;
   const runs: Run[] = [];
   try {
-    for await (const batch of mergedLines([day], scanner)) {
+    for await (const batch of searchLines([day], scanner)) {
       held.push(batch);
       heldBytes += batch.bytes.length;
       if (heldBytes <= heldMax) continue;

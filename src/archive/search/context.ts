@@ -2,163 +2,80 @@
  * Hits with the lines around them: lines of the same channel, of its hour and the hours beside it. What has hits is read
  * again, hour by hour and channel by channel, so that nothing has to be held that might become context.
  */
-import type { ChatEvent } from '../../event.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import { listSegments } from '../../storage/read-segment.ts';
-import { segmentSpan } from '../../storage/segment-span.ts';
-import { mergedLines } from '../merge/merged-lines.ts';
-import { type LineBatch, lineAt } from '../scan/line-batch.ts';
+import type { LineBatch } from '../scan/line-batch.ts';
+import { lineAt } from '../scan/line-batch.ts';
 import { parsedLine } from '../scan/line-facts.ts';
-import { Scanner } from '../scan/scanner.ts';
-import type { WorkerPool } from '../scan/worker-pool.ts';
-import { EVERYTHING, type SelectedDay, type Selection } from '../selection.ts';
-import { type LineSearch, lineSearch } from './line-search.ts';
-import type { SearchQuery } from './search-query.ts';
+import {
+  type Channel,
+  type ContextOptions,
+  ContextReader,
+  channelName,
+  HOUR_MS,
+  type ShownLine,
+  startOfHour,
+} from './context-reader.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-
-export interface ContextOptions {
-  store: ObjectStore;
-  pool: WorkerPool;
-  selection: Selection;
-  query: SearchQuery;
-  /** Lines before and after each hit. */
-  lines: number;
-  signal: AbortSignal;
-}
-
-export interface ShownLine {
-  /** Without its `\n`. */
-  line: Buffer;
-  isHit: boolean;
-  /** It does not follow the line that was shown before it. */
-  beginsGroup: boolean;
-}
-
-/** @param hits in order of time, as a search without context gives them */
+/** @param hits in order of time, as a search without context gives them; they may end before all were found */
 export async function* withContext(
   hits: AsyncIterable<LineBatch>,
   options: ContextOptions,
 ): AsyncGenerator<ShownLine> {
   const reader = new ContextReader(options);
-  let hourMs = Number.NaN;
-  let channels = new Map<string, Pick<ChatEvent, 'platform' | 'channel'>>();
-  const shown = async function* () {
-    for (const channel of channels.values()) yield* reader.around(channel, hourMs);
-    channels = new Map();
+  const pending = new PendingHits();
+  const shown = async function* (hourMs: number) {
+    for (const channel of pending.channels(hourMs))
+      yield* reader.around(channel, hourMs, (ofHourMs) => pending.count(ofHourMs, channel));
+    pending.wasShown(hourMs);
   };
   for await (const batch of hits) {
     for (const [index, timeMs] of batch.times.entries()) {
-      if (!(timeMs < hourMs + HOUR_MS)) {
-        yield* shown();
-        hourMs = Math.floor(timeMs / HOUR_MS) * HOUR_MS;
-      }
+      const hourMs = startOfHour(timeMs);
+      // What an hour shows depends on the hits of the next one.
+      for (const earlier of pending.before(hourMs - HOUR_MS)) yield* shown(earlier);
       const event = parsedLine(batch.bytes, batch.offsets[index]!, batch.offsets[index + 1]! - 1);
       if (typeof event?.platform !== 'string' || typeof event.channel !== 'string')
         yield { line: lineAt(batch, index), isHit: true, beginsGroup: true };
-      else channels.set(`${event.platform}/${event.channel}`, event);
+      else pending.add(hourMs, event);
     }
   }
-  yield* shown();
+  for (const earlier of pending.before(Number.POSITIVE_INFINITY)) yield* shown(earlier);
 }
 
-/** The last lines that were shown of a channel: those of one millisecond, some of which may be the same. */
-interface Shown {
-  timeMs: number;
-  lines: string[];
+interface ChannelHits {
+  channel: Channel;
+  count: number;
 }
 
-class ContextReader {
-  readonly #options: ContextOptions;
-  readonly #search: LineSearch;
-  readonly #shown = new Map<string, Shown>();
-  #lastChannel = '';
+/** Hits by hour and channel, both in the order of their first one. */
+class PendingHits {
+  readonly #hours = new Map<number, Map<string, ChannelHits>>();
+  #shownMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ContextOptions) {
-    this.#options = options;
-    this.#search = lineSearch(options.query, options.selection.users);
+  add(hourMs: number, { platform, channel }: Channel): void {
+    const hour = this.#hours.get(hourMs) ?? new Map<string, ChannelHits>();
+    this.#hours.set(hourMs, hour);
+    const name = channelName({ platform, channel });
+    const hits = hour.get(name);
+    if (hits) hits.count++;
+    else hour.set(name, { channel: { platform, channel }, count: 1 });
   }
 
-  /** The hits of the hour, and what stands around them, but for what was shown already. */
-  async *around(channel: Pick<ChatEvent, 'platform' | 'channel'>, hourMs: number): AsyncGenerator<ShownLine> {
-    const { lines: count } = this.#options;
-    const name = `${channel.platform}/${channel.channel}`;
-    const earlier = structuredClone(this.#shown.get(name));
-    let before: { line: Buffer; timeMs: number }[] = [];
-    let after = 0;
-    // Until a line comes that was the last one to be shown.
-    let isGap = true;
-    for await (const { line, timeMs, isHit } of this.#lines(channel, hourMs)) {
-      if (timeMs >= hourMs + HOUR_MS && after === 0) return;
-      if (earlier && wasShown(earlier, line, timeMs)) {
-        isGap = this.#lastChannel !== name;
-        // What was read then may have ended before its context did.
-        after = isHit ? count : Math.max(0, after - 1);
-        continue;
-      }
-      before.push({ line, timeMs });
-      if (!isHit && after === 0) {
-        if (before.length <= count) continue;
-        before.shift();
-        isGap = true;
-        continue;
-      }
-      for (const each of before) {
-        yield { line: each.line, isHit: isHit && each.line === line, beginsGroup: isGap };
-        isGap = false;
-        this.#remember(name, each.line, each.timeMs);
-      }
-      before = [];
-      this.#lastChannel = name;
-      after = isHit ? count : after - 1;
-    }
+  /** Hours that begin before this and were not shown. */
+  before(endMs: number): number[] {
+    return [...this.#hours.keys()].filter((hourMs) => hourMs > this.#shownMs && hourMs < endMs);
   }
 
-  #remember(name: string, line: Buffer, timeMs: number): void {
-    const shown = this.#shown.get(name);
-    const text = line.toString('latin1');
-    if (shown?.timeMs === timeMs) shown.lines.push(text);
-    else this.#shown.set(name, { timeMs, lines: [text] });
+  channels(hourMs: number): Channel[] {
+    return [...(this.#hours.get(hourMs)?.values() ?? [])].map(({ channel }) => channel);
   }
 
-  async *#lines(
-    channel: Pick<ChatEvent, 'platform' | 'channel'>,
-    hourMs: number,
-  ): AsyncGenerator<{ line: Buffer; timeMs: number; isHit: boolean }> {
-    const { store, pool, selection, signal } = this.#options;
-    const fromMs = Math.max(selection.fromMs ?? 0, hourMs - HOUR_MS);
-    const toMs = Math.min(selection.toMs ?? Number.POSITIVE_INFINITY, hourMs + 2 * HOUR_MS);
-    const scanner = new Scanner({ store, pool, selection: { ...EVERYTHING, fromMs, toMs }, signal });
-    for await (const batch of mergedLines(this.#days(channel, fromMs, toMs), scanner)) {
-      const hits = new Set<number>();
-      const { buffer, byteOffset, length } = batch.bytes;
-      this.#search(Buffer.from(buffer, byteOffset, length), (start) => void hits.add(start));
-      for (const [index, timeMs] of batch.times.entries())
-        yield { line: lineAt(batch, index), timeMs, isHit: hits.has(batch.offsets[index]!) };
-    }
+  count(hourMs: number, channel: Channel): number {
+    return this.#hours.get(hourMs)?.get(channelName(channel))?.count ?? 0;
   }
 
-  async *#days(
-    { platform, channel }: Pick<ChatEvent, 'platform' | 'channel'>,
-    fromMs: number,
-    toMs: number,
-  ): AsyncGenerator<SelectedDay> {
-    const { store, signal } = this.#options;
-    const segments = await Array.fromAsync(listSegments(store, { platform, channel, fromMs, toMs }, signal));
-    const touched = segments.filter((segment) => {
-      const span = segmentSpan(segment);
-      return span.toMs > fromMs && span.fromMs < toMs;
-    });
-    const days = Map.groupBy(touched, ({ startMs }) => Math.floor(startMs / DAY_MS) * DAY_MS);
-    for (const [dayMs, ofDay] of [...days].sort(([a], [b]) => a - b)) yield { dayMs, segments: ofDay };
+  /** The hour itself is kept: the next one is shown with it. */
+  wasShown(hourMs: number): void {
+    this.#shownMs = hourMs;
+    for (const earlier of this.#hours.keys()) if (earlier < hourMs) this.#hours.delete(earlier);
   }
-}
-
-/** Each of the lines that were shown is found once. */
-function wasShown(shown: Shown, line: Buffer, timeMs: number): boolean {
-  if (timeMs !== shown.timeMs) return timeMs < shown.timeMs;
-  const place = shown.lines.indexOf(line.toString('latin1'));
-  if (place >= 0) shown.lines.splice(place, 1);
-  return place >= 0;
 }

@@ -12,7 +12,8 @@ import { Scanner } from '../scan/scanner.ts';
 import { WorkerPool } from '../scan/worker-pool.ts';
 import { EVERYTHING, type Selection, selectedDays } from '../selection.ts';
 import { daysBackwards, linesBackwards } from './backwards.ts';
-import { type ShownLine, withContext } from './context.ts';
+import { withContext } from './context.ts';
+import type { ShownLine } from './context-reader.ts';
 import type { SearchQuery } from './search-query.ts';
 
 const HOUR_MS = 3_600_000;
