@@ -35,10 +35,10 @@ async function archive() {
   };
 }
 
-/** What three recorders have of some channels over two days: copies, backfill, identical lines, lines out of order. */
-function recorded(seed: number, lines = 700): string[][] {
+/** What three recorders have of some channels: copies, backfill, identical lines, lines out of order. */
+function recorded(seed: number, lines = 400, hours = 12): string[][] {
   const random = seededRandom(seed);
-  const all = indexLines({ seed, lines, startMs: DAY + HOUR_MS, spanMs: 40 * HOUR_MS });
+  const all = indexLines({ seed, lines, startMs: DAY + HOUR_MS, spanMs: hours * HOUR_MS });
   const others = all.filter(() => random(3) === 0).map((line) => asReceivedBy(line, random(2_000) - 500));
   return [all, others, shuffled(all.slice(0, 300), random)];
 }
@@ -68,7 +68,11 @@ describe('the hours and instances of a day', () => {
     for (const seed of [1, 2]) {
       await using it = await archive();
       const compressions = ['zstd', 'gzip', 'none'] as const;
-      const before = await archiveLines(it.store, recorded(seed), (index) => compressions[index % 3]!);
+      const before = await archiveLines(
+        it.store,
+        recorded(seed, 500, 30),
+        (index) => compressions[index % 3]!,
+      );
       const report = await it.compact();
       const byDay = Map.groupBy(before, ({ key }) => channelDayOf(key));
       const after = await it.segments();
@@ -200,6 +204,33 @@ describe('the hours and instances of a day', () => {
     expect(new Set(report.days.map(({ outcome }) => outcome))).toEqual(new Set(['would compact']));
     expect(report.days.reduce((sum, { objectsBefore }) => sum + objectsBefore, 0)).toBe(before.length);
     expect(await it.segments()).toEqual(before);
+  });
+});
+
+describe('whoever keeps account of a day', () => {
+  it('is told before anything is removed, and once more when it is', async () => {
+    await using it = await archive();
+    for (const channel of ['xqc', 'lirik'])
+      await putSegment(it.store, { ...ofXqc(DAY + HOUR_MS), channel }, [said(DAY + HOUR_MS, { channel })]);
+    const told: [string[], number][] = [];
+    await it.compact({
+      onMade: async (_day, made, gone) => {
+        const hours = (await it.segments()).filter(({ isDay }) => !isDay).length;
+        told.push([made.map(({ object }) => object.channel), gone.size + hours]);
+      },
+    });
+    expect(told).toEqual([
+      [['lirik', 'xqc'], 4],
+      [['lirik', 'xqc'], 2],
+    ]);
+  });
+
+  it('keeps the hours where they are when it cannot be told', async () => {
+    await using it = await archive();
+    await putSegment(it.store, ofXqc(DAY + HOUR_MS), [said(DAY + HOUR_MS)]);
+    const report = await compactAll(it.store, { onMade: () => Promise.reject(new Error('storage is away')) });
+    expect(report.days).toMatchObject([{ outcome: 'failed', error: { message: 'storage is away' } }]);
+    expect((await it.segments()).map(({ isDay }) => isDay)).toEqual([true, false]);
   });
 });
 

@@ -72,6 +72,12 @@ interface Planned {
   segments: StoredSegment[];
 }
 
+interface Made {
+  planned: Planned;
+  made: MadeDay;
+  parquet: MadeParquet | undefined;
+}
+
 /** Ends early, saying so, when the tools' signal aborts. Throws where the archive cannot be listed. */
 export async function compactArchive(options: CompactOptions, tools: CompactTools): Promise<CompactReport> {
   const report: CompactReport = { days: [], waiting: 0, stopped: false };
@@ -140,7 +146,7 @@ class PlatformDayRun {
 
   async run(platform: string, planned: readonly Planned[]): Promise<void> {
     const { parquet } = this.#options;
-    const made: { planned: Planned; made: MadeDay; parquet: MadeParquet | undefined }[] = [];
+    const made: Made[] = [];
     for (const one of planned) {
       if (isCompact(one) && !parquet) this.#note({ ...reportOf(one), outcome: 'unchanged' });
       else if (this.#options.dryRun)
@@ -150,22 +156,40 @@ class PlatformDayRun {
         if (done) made.push({ planned: one, ...done });
       }
     }
-    await this.#tellOf(
-      { platform, dayMs: planned[0]!.day.startMs },
-      made.map((one) => one.made),
-    );
+    if (made.length === 0) return;
+    const day = { platform, dayMs: planned[0]!.day.startMs };
+    try {
+      await this.#tellOf(day, made, this.#goneOf(made));
+    } catch (error) {
+      for (const one of made) this.#noteFailure(one.planned, error);
+      return;
+    }
+    const stayed: string[] = [];
     for (const one of made)
-      await this.#attempt(one.planned, async () => this.#note(await this.#finish(one.planned, one)));
+      await this.#attempt(one.planned, async () => {
+        const report = await this.#finish(one.planned, one);
+        stayed.push(...(report.changed ?? []));
+        this.#note(report);
+      });
+    const gone = this.#goneOf(made);
+    for (const key of stayed) gone.delete(key);
+    // What could not be told anew is at worst a stale manifest, which verifying finds.
+    if (gone.size > 0) await this.#tellOf(day, made, gone).catch(() => this.#tools.signal.throwIfAborted());
   }
 
-  async #tellOf(day: PlatformDay, made: readonly MadeDay[]): Promise<void> {
-    const { keepSources, onMade } = this.#options;
-    const gone = new Set(
-      keepSources ? [] : made.flatMap(({ sources }) => sources.map(({ segment }) => segment.key)),
+  #goneOf(made: readonly Made[]): Set<string> {
+    if (this.#options.keepSources) return new Set();
+    return new Set(made.flatMap(({ made: { sources } }) => sources.map(({ segment }) => segment.key)));
+  }
+
+  async #tellOf(day: PlatformDay, made: readonly Made[], gone: ReadonlySet<string>): Promise<void> {
+    if (gone.size === 0 && !made.some(({ made: { isNew } }) => isNew)) return;
+    await this.#tools.onStep?.('manifest', made[0]!.made.object.key);
+    await this.#options.onMade?.(
+      day,
+      made.map((one) => one.made),
+      gone,
     );
-    if (gone.size === 0 && !made.some(({ isNew }) => isNew)) return;
-    await this.#tools.onStep?.('manifest', made[0]!.object.key);
-    await onMade?.(day, made, gone);
   }
 
   async #make(one: Planned): Promise<{ made: MadeDay; parquet: MadeParquet | undefined } | undefined> {
@@ -199,18 +223,20 @@ class PlatformDayRun {
     try {
       return await work();
     } catch (error) {
-      this.#tools.signal.throwIfAborted();
-      const { code, message, hint } =
-        error instanceof ChatlogError
-          ? error
-          : { code: 'failed', message: errorText(error), hint: undefined };
-      this.#note({
-        ...reportOf(one),
-        outcome: 'failed',
-        error: { code, message, ...(hint !== undefined && { hint }) },
-      });
+      this.#noteFailure(one, error);
       return undefined;
     }
+  }
+
+  #noteFailure(one: Planned, error: unknown): void {
+    this.#tools.signal.throwIfAborted();
+    const { code, message, hint } =
+      error instanceof ChatlogError ? error : { code: 'failed', message: errorText(error), hint: undefined };
+    this.#note({
+      ...reportOf(one),
+      outcome: 'failed',
+      error: { code, message, ...(hint !== undefined && { hint }) },
+    });
   }
 
   #note(report: DayReport): void {
