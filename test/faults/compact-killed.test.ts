@@ -205,7 +205,7 @@ describe.each(['directory', 'S3'] as const)('compaction in a %s', { timeout: 900
   it('loses and doubles nothing when it is killed as any step begins, and ends what it began', async () => {
     for (const [index, [step, at]] of PLACES.entries()) {
       // Storage makes no difference to most of them.
-      if (kind === 'S3' && index % 2 === 0) continue;
+      if (kind === 'S3' && index % 4 !== 1) continue;
       const context = `killed at ${step} ${at}`;
       await using it = await world(kind);
       await it.add(recorders(index));
@@ -224,7 +224,7 @@ describe.each(['directory', 'S3'] as const)('compaction in a %s', { timeout: 900
     await using it = await world(kind);
     const random = seededRandom(7);
     let kills = 0;
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 5; round++) {
       if (round % 3 === 0)
         await it.add(
           Array.from({ length: round + 1 }, (_, index) =>
