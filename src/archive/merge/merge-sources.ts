@@ -12,12 +12,14 @@ export interface MergeCount {
 /**
  * One order of all lines, each once (see {@link Merger}).
  * @param planned in the order of their `fromMs`
+ * @param isEager lines are handed on before more are waited for, however few they are
  */
 export async function* mergeSources(
   planned: AsyncIterable<PlannedSource> | Iterable<PlannedSource>,
   count: MergeCount,
+  isEager = false,
 ): AsyncGenerator<LineBatch> {
-  const merger = new Merger();
+  const merger = new Merger({ isEager });
   const open = new Map<Cursor, LineSource>();
   const coming = iteratorOf(planned);
   let next: { cursor: Cursor; source: PlannedSource } | undefined;

@@ -20,5 +20,5 @@ export function mergedLines(
   const sources = async function* (): AsyncGenerator<PlannedSource> {
     for await (const { segments } of days) yield* planSources(segments, scanner, limits);
   };
-  return mergeSources(readAhead(sources(), limits.aheadBytes), scanner.findings);
+  return mergeSources(readAhead(sources(), limits.aheadBytes), scanner.findings, limits.isEager);
 }

@@ -4,7 +4,7 @@ import { indexLines, type Random, seededRandom, shuffled } from '../../../test/s
 import { lineBatch, linesOf } from '../../../test/support/line-batch.ts';
 import type { ChatEvent } from '../../event.ts';
 import { type BatchPart, joinParts, type LineBatch, sliceBatch } from '../scan/line-batch.ts';
-import { mergeBatches } from './merger.ts';
+import { Merger, mergeBatches } from './merger.ts';
 
 const PLATFORM = 'twitch';
 
@@ -68,6 +68,30 @@ describe('sorted sources', () => {
     const whole = lineBatch(lines.filter((line, index) => timeOf(line) !== timeOf(lines[index + 1] ?? '{}')));
     const [merged] = [...mergeBatches([{ origin: { platform: PLATFORM }, batches: [whole] }])];
     expect(merged!.bytes.buffer).toBe(whole.bytes.buffer);
+  });
+
+  it('are handed on before more is asked for, where nobody is to wait', () => {
+    const timeMs = Date.UTC(2026, 10, 20);
+    const line = (ms: number) =>
+      JSON.stringify({
+        timestamp: new Date(timeMs + ms).toISOString(),
+        channel: 'a',
+        platform: PLATFORM,
+        id: `${ms}`,
+      });
+    for (const isEager of [true, false]) {
+      const merger = new Merger({ isEager });
+      const first = merger.add({ platform: PLATFORM }, timeMs);
+      const second = merger.add({ platform: PLATFORM }, timeMs + 10);
+      merger.give(first, lineBatch([line(1), line(2)]));
+      const steps = [merger.next()];
+      if (isEager) steps.push(merger.next());
+      expect(
+        steps.map((step) => (step !== 'done' && 'batch' in step ? textsOf([step.batch]) : 'needs')),
+      ).toEqual(isEager ? [[line(1)], 'needs'] : ['needs']);
+      merger.give(first, undefined);
+      expect(merger.next()).toEqual(isEager ? { batch: lineBatch([line(2)]) } : { needs: second });
+    }
   });
 });
 

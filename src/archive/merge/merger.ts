@@ -42,14 +42,17 @@ export class Merger {
   duplicates = 0;
   readonly #heap = new LineHeap<Cursor>();
   readonly #batchBytes: number;
+  readonly #isEager: boolean;
   /** Lines of one millisecond, as long as more of them may come. */
   #tie: TiedLine[] = [];
   #tieMs = Number.NaN;
   #parts: BatchPart[] = [];
   #partsBytes = 0;
 
-  constructor(batchBytes: number = BATCH_BYTES) {
+  /** @param isEager lines are handed on before more are asked for, however few they are */
+  constructor({ batchBytes = BATCH_BYTES, isEager = false } = {}) {
     this.#batchBytes = batchBytes;
+    this.#isEager = isEager;
   }
 
   /** @param fromMs the source holds no line before this */
@@ -78,7 +81,10 @@ export class Merger {
       if (this.#tie.length > 0 && cursor?.headMs !== this.#tieMs) this.#endTie();
       if (this.#partsBytes >= this.#batchBytes && this.#parts.length > 1) return { batch: this.#takeFull() };
       if (!cursor) return this.#parts.length > 0 ? { batch: this.#takeAll() } : 'done';
-      if (!cursor.batch) return { needs: cursor };
+      if (!cursor.batch) {
+        if (this.#isEager && this.#parts.length > 0) return { batch: this.#takeAll() };
+        return { needs: cursor };
+      }
       if (this.#tie.length > 0) this.#collectTie(cursor);
       else this.#takeStretch(cursor);
     }

@@ -20,6 +20,8 @@ export interface MergeLimits {
   stretchBytes: number;
   /** Fetched and cut before it is needed. */
   aheadBytes: number;
+  /** Lines are handed on before more are waited for, however few they are. */
+  isEager?: boolean;
 }
 
 const MIB = 1024 * 1024;

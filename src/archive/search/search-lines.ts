@@ -4,8 +4,8 @@ import type { LineBatch } from '../scan/line-batch.ts';
 import type { Scanner } from '../scan/scanner.ts';
 import type { SelectedDay } from '../selection.ts';
 
-/** Few hours at a time, so that hits are there as soon as they are found. */
-const LIMITS = { ...MERGE_LIMITS, stretchBytes: 1024 * 1024 };
+/** Hits are there as soon as they are found: few hours at a time, and nothing waits for more. */
+const LIMITS = { ...MERGE_LIMITS, stretchBytes: 1024 * 1024, isEager: true };
 
 /** The lines that match, in order of time, each once; as they are found, hour by hour. */
 export function searchLines(
