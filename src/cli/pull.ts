@@ -87,7 +87,9 @@ class PullRun {
   constructor(run: RunOptions) {
     this.#run = run;
     const { json = false, quiet = false } = run.options;
-    this.line = new ProgressLine(run.terminal, { isQuiet: json || quiet });
+    // Nothing is written over among the lines themselves.
+    const isAmongLines = run.target.kind === 'stdout' && process.stdout.isTTY === true;
+    this.line = new ProgressLine(run.terminal, { isQuiet: json || quiet || isAmongLines });
   }
 
   async run(asked: Selection): Promise<number> {

@@ -17,6 +17,8 @@ import { stringify } from 'yaml';
 import { configSchema } from '../../src/config/schema.ts';
 import { originalLine } from '../../src/connectors/original-line.ts';
 import type { ChatEvent } from '../../src/event.ts';
+import { DECISION_PREFIX, makeDecision, personDigests } from '../../src/privacy/decision.ts';
+import { decisionArchive } from '../../src/privacy/decision-places.ts';
 import { createObjectStore } from '../../src/storage/create-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { modelLines } from '../support/archive-model.ts';
@@ -75,10 +77,10 @@ afterAll(async () => {
   await s3.stop();
 });
 
-/** So that there are some tens of megabytes. */
+/** So that there are some megabytes more. */
 function lengthened(line: string, index: number): string {
   const event = eventOf(line);
-  return JSON.stringify({ ...event, tags: { ...event.tags, flags: `${index} `.repeat(300) } });
+  return JSON.stringify({ ...event, tags: { ...event.tags, flags: `${index} `.repeat(100) } });
 }
 
 /** Another event of the same time, that came hours later from the history. */
@@ -234,6 +236,27 @@ describe('a part of it', () => {
     expect((await readFile(it.join('ann.csv'), 'utf8')).split('\n').length).toBeGreaterThan(lines.length);
   });
 
+  test('leaves out who opted out, as the archive says', async () => {
+    await using it = await place();
+    const user_id = eventOf(model.find((line) => eventOf(line).user_id !== '')!).user_id;
+    const user = personDigests('twitch', user_id, []);
+    const decision = makeDecision({ kind: 'opt_out', platform: 'twitch', by: 'test', user }, Date.now());
+    const signal = new AbortController().signal;
+    await decisionArchive(store).write(decision, JSON.stringify(decision), signal);
+    try {
+      const { code, stdout } = await it.pull('--channel', 'xqc', '--last', '5000d', '--output', '-');
+      const isOf = (line: string) =>
+        [eventOf(line).user_id, eventOf(line).target_user_id].some((id) => id === user_id);
+      const ofXqc = modelOf(({ channel }) => channel === 'xqc');
+      expect(ofXqc.some(isOf)).toBe(true);
+      const lines = stdout.split('\n').slice(0, -1);
+      expect([code, lines.some(isOf)]).toEqual([0, false]);
+      expect(lines.length).toBeGreaterThan(ofXqc.length / 2);
+    } finally {
+      await store.remove(`${DECISION_PREFIX}${decision.id}.json`, signal);
+    }
+  });
+
   test('is not gone on with where it was asked for otherwise, or its objects have changed', async () => {
     await using it = await place();
     const hasPart = () => existsSync(it.join('all.jsonl.part.json'));
@@ -301,7 +324,7 @@ describe('what is wrong', () => {
     await using empty = await tempDir('empty');
     const nowhere = await chatlog(empty.path, 'pull');
     expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('--archive')]);
-    const piped = spawn('bash', ['-c', `"${NODE}" "${BIN}" pull | head -n 1; echo "\${PIPESTATUS[0]}" >&2`], {
+    const piped = spawn('bash', ['-c', `"${NODE}" "${BIN}" pull --quiet | head -n 1; echo "\${PIPESTATUS[0]}" >&2`], {
       cwd: it.directory.path,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

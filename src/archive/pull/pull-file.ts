@@ -33,7 +33,7 @@ export async function pullToFile(options: PullOptions, target: FileTarget): Prom
   const scanner = scannerOf(options);
   await using file = await PartFile.open(path, from?.bytes);
   if (!from) await removeCheckpoint(path);
-  const days = tracked(survey.days(), chain, from?.untilMs);
+  const days = tracked(options, chain, from?.untilMs);
   const lines = { days, title, hasManyChannels, fromMs: from?.untilMs };
   const { fromMs, toMs } = selection;
   let written = from?.lines ?? 0;
@@ -82,13 +82,17 @@ async function goOn(
 
 /** Notes the days that pass; of those that are in the file already only what can go on behind `untilMs` is left. */
 async function* tracked(
-  days: AsyncIterable<SelectedDay> | Iterable<SelectedDay>,
+  { survey, onBytes, onObjects }: PullOptions,
   chain: SourceChain,
   untilMs = Number.NEGATIVE_INFINITY,
 ): AsyncGenerator<SelectedDay> {
-  for await (const day of days) {
+  for await (const day of survey.days()) {
     if (day.dayMs >= untilMs) chain.add(day);
-    const segments = day.segments.filter((segment) => segmentSpan(segment).toMs > untilMs);
-    if (segments.length > 0) yield { ...day, segments };
+    const { written = [], left = [] } = Object.groupBy(day.segments, (segment) =>
+      segmentSpan(segment).toMs > untilMs ? 'left' : 'written',
+    );
+    onBytes(written.reduce((sum, { bytes }) => sum + bytes, 0));
+    onObjects(written.length);
+    if (left.length > 0) yield { ...day, segments: left };
   }
 }
