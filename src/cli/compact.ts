@@ -8,8 +8,9 @@ import {
   type DayReport,
   planCompaction,
 } from '../archive/compact/compact-archive.ts';
-import type { CompactTools } from '../archive/compact/compact-tools.ts';
+import type { ChannelDay, CompactTools } from '../archive/compact/compact-tools.ts';
 import { renewManifest } from '../archive/compact/renew-manifest.ts';
+import { dayText } from '../archive/manifest/manifest-key.ts';
 import { WorkerPool } from '../archive/scan/worker-pool.ts';
 import type { Config } from '../config/schema.ts';
 import { ChatlogError } from '../lib/errors.ts';
@@ -17,6 +18,7 @@ import { escapeControl } from '../lib/escape-control.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { parseDuration } from '../lib/parse-time.ts';
 import { readDecisions } from '../privacy/read-decisions.ts';
+import { decodeName } from '../segment-name.ts';
 import {
   type ArchiveOptions,
   openArchiveOf,
@@ -83,15 +85,13 @@ export async function compactCommand(options: CompactCommandOptions, terminal: T
       dryRun,
     };
     const total = await planCompaction(what, { store, signal });
-    const progress: TransferProgress = {
-      ...{ doneBytes: 0, doneObjects: 0, totalBytes: total.bytes, totalObjects: total.objects },
-    };
+    const progress = new CompactProgress(total);
     const show = () => line.show((seconds) => transferText(progress, seconds));
     const tools: CompactTools = {
       ...{ store, pool, scratch, level, signal },
       decisions: () => readDecisions({ store, dataDir: config?.data_dir }, signal),
-      onFetched: (bytes) => {
-        progress.doneBytes += bytes;
+      onMerged: (day, bytes) => {
+        progress.merged(day, bytes);
         show();
       },
     };
@@ -100,7 +100,7 @@ export async function compactCommand(options: CompactCommandOptions, terminal: T
         ...what,
         onMade: (day, made, gone) => renewManifest(day, made, gone, { store, scratch, signal }),
         onDay: (day) => {
-          if (day.outcome !== 'unchanged') progress.doneObjects += day.objectsBefore;
+          progress.through(day);
           line.clear();
           if (!json && day.outcome !== 'unchanged') printDay(day, terminal);
           show();
@@ -117,6 +117,34 @@ export async function compactCommand(options: CompactCommandOptions, terminal: T
     line.clear();
     removeSignals();
     if (scratch !== '') await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** In stored bytes of what is to be merged. A day that is through counts as a whole, however much of it was merged. */
+class CompactProgress implements TransferProgress {
+  doneBytes = 0;
+  doneObjects = 0;
+  readonly totalBytes: number;
+  readonly totalObjects: number;
+  readonly #merged = new Map<string, number>();
+
+  constructor({ bytes, objects }: { bytes: number; objects: number }) {
+    this.totalBytes = bytes;
+    this.totalObjects = objects;
+  }
+
+  merged({ platform, channel, startMs }: ChannelDay, bytes: number): void {
+    const name = `${dayText(startMs)} ${decodeName(platform) ?? platform}/${decodeName(channel) ?? channel}`;
+    this.#merged.set(name, (this.#merged.get(name) ?? 0) + bytes);
+    this.doneBytes += bytes;
+  }
+
+  through({ day, platform, channel, outcome, objectsBefore, bytesBefore }: DayReport): void {
+    if (outcome === 'unchanged') return;
+    const name = `${day} ${platform}/${channel}`;
+    this.doneBytes += bytesBefore - (this.#merged.get(name) ?? 0);
+    this.doneObjects += objectsBefore;
+    this.#merged.delete(name);
   }
 }
 

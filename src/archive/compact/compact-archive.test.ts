@@ -9,6 +9,7 @@ import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
 import { readStoredDay } from '../../storage/day-sources.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { EVERYTHING } from '../selection.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -231,6 +232,83 @@ describe('whoever keeps account of a day', () => {
     const report = await compactAll(it.store, { onMade: () => Promise.reject(new Error('storage is away')) });
     expect(report.days).toMatchObject([{ outcome: 'failed', error: { message: 'storage is away' } }]);
     expect((await it.segments()).map(({ isDay }) => isDay)).toEqual([true, false]);
+  });
+});
+
+describe('before anything is removed', () => {
+  const twoHours = async (store: ObjectStore) => {
+    for (const hour of [1, 2])
+      await putSegment(store, ofXqc(DAY + hour * HOUR_MS), [
+        said(DAY + hour * HOUR_MS),
+        said(DAY + hour * HOUR_MS + 1),
+      ]);
+  };
+
+  it('the object is read back: one that comes back otherwise stands for nothing', async () => {
+    await using it = await archive();
+    await twoHours(it.store);
+    const report = await compactAll(it.store, {
+      tools: {
+        onStep: async (step) => {
+          if (step !== 'read back') return;
+          const path = it.directory.join('2026/11/20/twitch/xqc/twitch_xqc_20261120_0000-day.jsonl.zst');
+          const bytes = await readFile(path);
+          bytes[20]! ^= 1;
+          await writeFile(path, bytes);
+        },
+      },
+    });
+    expect(report.days).toMatchObject([{ outcome: 'failed', error: { code: 'object_corrupt' } }]);
+    const keys = await it.keys();
+    expect(keys.filter((key) => /_0[12]00\.jsonl/.test(key))).toHaveLength(2);
+    expect(keys.filter((key) => key.includes('.sources-'))).toEqual([]);
+    // As long as it lies there, the day is as it is.
+    expect((await compactAll(it.store)).days).toMatchObject([{ outcome: 'failed' }]);
+    await it.store.remove(keys.find((key) => key.includes('-day'))!, never);
+    await it.compact();
+    expect((await it.segments()).map(({ lines }) => lines.length)).toEqual([4]);
+  });
+
+  it('a source is looked at again: one that was rewritten meanwhile stays, for the next run', async () => {
+    await using it = await archive();
+    await twoHours(it.store);
+    const late = said(DAY + HOUR_MS + 7);
+    const [day] = (
+      await it.compact({
+        tools: {
+          onStep: async (step, key) => {
+            if (step !== 'remove' || !key.includes('_0100')) return;
+            await it.store.remove(key, never);
+            await putSegment(it.store, ofXqc(DAY + HOUR_MS), [said(DAY + HOUR_MS), late]);
+          },
+        },
+      })
+    ).days;
+    expect(day).toMatchObject({ removed: 1, changed: [expect.stringContaining('_0100')] });
+    await it.compact();
+    const [object, ...others] = await it.segments();
+    expect(others).toEqual([]);
+    expect(object!.key).toContain('-day-2');
+    expect(object!.lines).toContain(late);
+    expect(object!.lines).toHaveLength(5);
+  });
+
+  it('what somebody else made of the day is taken into account', async () => {
+    await using it = await archive();
+    await twoHours(it.store);
+    let isFirst = true;
+    await it.compact({
+      tools: {
+        onStep: async (step) => {
+          if (step !== 'put' || !isFirst) return;
+          isFirst = false;
+          // With an hour that was not there yet.
+          await putSegment(it.store, ofXqc(DAY + 3 * HOUR_MS), [said(DAY + 3 * HOUR_MS)]);
+          await compactAll(it.store);
+        },
+      },
+    });
+    expect((await it.segments()).map(({ lines }) => lines.length)).toEqual([5]);
   });
 });
 

@@ -20,8 +20,8 @@ export interface CompactTools {
   decisions(): Promise<readonly Decision[]>;
   /** A step begins. What waits or dies here leaves nothing that the next run does not take up. */
   onStep?(step: CompactStep, key: string): Promise<void> | void;
-  /** So many stored bytes have been fetched. */
-  onFetched?(bytes: number): void;
+  /** So much of a day has been merged and compressed, which takes longest: in bytes as its sources are stored. */
+  onMerged?(day: ChannelDay, bytes: number): void;
   signal: AbortSignal;
 }
 

@@ -12,8 +12,13 @@ import { EVERYTHING } from '../selection.ts';
 import type { AuditedSource } from './audit-day.ts';
 import { copiesAsStore, type SourceCopy } from './source-copies.ts';
 
-/** Of lines that are cut, sorted and wait for their turn. */
-const HELD_BYTES = 48 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** Lines of one hour in a thread's memory; what is more waits in a temporary file. */
+const HOUR_BYTES = 8 * MIB;
+/** Of hours that are cut and sorted before their turn. */
+const AHEAD_BYTES = 16 * MIB;
+/** Of a day object: what is decompressed and on its way. */
+const STREAM_BYTES = 6 * MIB;
 
 /**
  * Sorted by their time wherever that is within the day, so that what is made of them is a sorted source itself, later on.
@@ -33,7 +38,7 @@ export function mergedDay(
     return {
       platform: decodeName(segment.platform) ?? segment.platform,
       fromMs: Math.max(span.fromMs, Math.min(...group.map(earliestMs))),
-      heldBytes: Math.min(HELD_BYTES, isDayObject(segment) ? STREAM_BYTES : lines),
+      heldBytes: Math.min(HOUR_BYTES, isDayObject(segment) ? STREAM_BYTES : lines),
       open: () =>
         scanner.open(
           group.map(({ segment: one }) => one),
@@ -42,10 +47,8 @@ export function mergedDay(
     };
   });
   planned.sort((a, b) => a.fromMs - b.fromMs);
-  return mergeSources(readAhead(planned, HELD_BYTES), scanner.findings);
+  return mergeSources(readAhead(planned, AHEAD_BYTES), scanner.findings);
 }
-
-const STREAM_BYTES = 6 * 1024 * 1024;
 
 /** No line of the segment is earlier: by its name, or by what was seen when it was read. */
 function earliestMs({ segment, summary, beginsUntimed }: AuditedSource): number {
@@ -57,7 +60,13 @@ function earliestMs({ segment, summary, beginsUntimed }: AuditedSource): number 
 
 /** Reads copies in place of what lies in storage. */
 export function scannerOf(copies: readonly SourceCopy[], pool: WorkerPool, signal: AbortSignal): Scanner {
-  return new Scanner({ store: copiesAsStore(copies), pool, selection: EVERYTHING, signal });
+  return new Scanner({
+    store: copiesAsStore(copies),
+    pool,
+    selection: EVERYTHING,
+    heldBytes: HOUR_BYTES,
+    signal,
+  });
 }
 
 /** The lines of one day object, in its order. */

@@ -18,7 +18,7 @@ import { channelPath } from '../../segment-name.ts';
 import type { SegmentDescription } from '../../storage/object-store.ts';
 import { fileChunks } from '../../uploading/file-chunks.ts';
 import type { ChannelDay, CompactTools } from './compact-tools.ts';
-import { createDayCompressor } from './write-day.ts';
+import { createDayCompressor } from './day-compressor.ts';
 
 interface WrittenDay {
   path: string;

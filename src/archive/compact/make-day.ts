@@ -9,10 +9,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatlogError } from '../../lib/errors.ts';
 import { objectKey, segmentFile } from '../../segment-name.ts';
-import { type DaySource, putDaySources, readStoredDay, type StoredDay } from '../../storage/day-sources.ts';
+import {
+  type DaySource,
+  type DaySources,
+  putDaySources,
+  readStoredDay,
+  type StoredDay,
+} from '../../storage/day-sources.ts';
 import type { SegmentDescription } from '../../storage/object-store.ts';
 import { type StoredSegment, storedSegment } from '../../storage/read-segment.ts';
 import { dayGeneration, daySpan, daySuffix, isDayObject } from '../../storage/segment-span.ts';
+import type { LineBatch } from '../scan/line-batch.ts';
 import { type AuditedSource, DayAudit } from './audit-day.ts';
 import type { ChannelDay, CompactTools, MadeDay } from './compact-tools.ts';
 import { mergedDay, scannerOf } from './day-lines.ts';
@@ -58,7 +65,7 @@ async function makeNew(
   const segments = [...stored.objects, ...stored.segments];
   const step = stepsOf(tools, segments[0]!.key);
   await step('copy');
-  const copies = await copySources(store, segments, directory, signal, tools.onFetched);
+  const copies = await copySources(store, segments, directory, signal);
   await step('read');
   using audit = new DayAudit(directory, copies, signal);
   const sources: AuditedSource[] = [];
@@ -67,7 +74,8 @@ async function makeNew(
   const scanner = scannerOf(copies, pool, signal);
   const path = join(directory, 'merged');
   const origin = commonOrigin(copies);
-  const merged = await writeDay(mergedDay(sources, daySpan(day), scanner), path, { level, origin }, signal);
+  const lines = counted(mergedDay(sources, daySpan(day), scanner), day, sources, tools);
+  const merged = await writeDay(lines, path, { level, origin }, signal);
   await step('prove');
   await audit.demandSame(path, copies);
   const asked = await tools.decisions();
@@ -76,24 +84,21 @@ async function makeNew(
   await step('forget');
   await carryOutIn(object.segment.key, asked, day, directory, tools);
   await step('tell');
-  const sameAs = sources.filter(({ segment }) => segment.key !== object.segment.key);
-  const told = {
-    version: 1 as const,
-    key: object.segment.key,
-    // What was there before was made of something else, which is told already.
-    sources: object.isNew ? sameAs.map(toldSource) : [],
-    covered: [
-      ...(object.isNew ? [] : sameAs.map(toldSource)),
-      ...stored.told.flatMap((of) => (of.key === object.segment.key ? [] : [...of.sources, ...of.covered])),
-    ],
-  };
-  if (sameAs.length > 0) await putDaySources(store, object.segment, told, join(directory, 'told'), signal);
+  const others = sources.filter(({ segment }) => segment.key !== object.segment.key);
+  if (others.length > 0)
+    await putDaySources(
+      store,
+      object.segment,
+      toldOf(object, others, stored),
+      join(directory, 'told'),
+      signal,
+    );
   const { duplicates, unreadable, gaps } = scanner.findings;
   return {
     object: object.segment,
     description: object.description,
     isNew: object.isNew,
-    sources: sameAs.map(({ segment, summary, objectSha256 }) => ({
+    sources: others.map(({ segment, summary, objectSha256 }) => ({
       segment,
       linesSha256: summary.linesSha256,
       objectSha256,
@@ -104,6 +109,46 @@ async function makeNew(
   };
 }
 
+/** Tells how much of the day is through. */
+async function* counted(
+  lines: AsyncIterable<LineBatch>,
+  day: ChannelDay,
+  sources: readonly AuditedSource[],
+  { onMerged }: CompactTools,
+): AsyncGenerator<LineBatch> {
+  const sum = (of: (source: AuditedSource) => number) =>
+    sources.reduce((total, source) => total + of(source), 0);
+  const share =
+    sum(({ objectBytes }) => objectBytes) /
+    Math.max(
+      1,
+      sum(({ summary }) => summary.linesBytes),
+    );
+  for await (const batch of lines) {
+    yield batch;
+    onMerged?.(day, batch.bytes.length * share);
+  }
+}
+
+interface PutDay {
+  segment: StoredSegment;
+  description: SegmentDescription;
+  isNew: boolean;
+}
+
+function toldOf(
+  { segment: { key }, isNew }: PutDay,
+  others: readonly AuditedSource[],
+  stored: StoredDay,
+): DaySources {
+  const merged = others.map(toldSource);
+  const earlier = stored.told.flatMap((of) => (of.key === key ? [] : [...of.sources, ...of.covered]));
+  // What was there before was made of something else, which is told already.
+  return isNew
+    ? { version: 1, key, sources: merged, covered: earlier }
+    : { version: 1, key, sources: [], covered: [...merged, ...earlier] };
+}
+
 /** Puts it where nothing lies; where a day object of these lines is there already, that one is as good. */
 async function putDay(
   day: ChannelDay,
@@ -111,7 +156,7 @@ async function putDay(
   { path, description }: { path: string; description: SegmentDescription },
   sources: readonly AuditedSource[],
   tools: CompactTools,
-): Promise<{ segment: StoredSegment; description: SegmentDescription; isNew: boolean }> {
+): Promise<PutDay> {
   const { store, signal } = tools;
   const step = stepsOf(tools, sources[0]!.segment.key);
   const same = sources.find(

@@ -28,21 +28,19 @@ const ATTEMPTS_MAX = 2;
 /**
  * Throws `object_missing` where one went away since it was listed, `object_corrupt` where one is damaged, and what the store
  * or the disk says.
- * @param onFetched told of bytes as they come
  */
 export async function copySources(
   store: Pick<ObjectStore, 'head' | 'open'>,
   segments: readonly StoredSegment[],
   directory: string,
   signal: AbortSignal,
-  onFetched: (bytes: number) => void = () => {},
 ): Promise<SourceCopy[]> {
   const copies: SourceCopy[] = [];
   const failures: unknown[] = [];
   await forEachConcurrently([...segments.entries()], FETCHES_AT_ONCE, async ([index, segment]) => {
     if (failures.length > 0) return;
     try {
-      copies[index] = await copySource(store, segment, join(directory, `source-${index}`), signal, onFetched);
+      copies[index] = await copySource(store, segment, join(directory, `source-${index}`), signal);
     } catch (error) {
       failures.push(error);
     }
@@ -56,7 +54,6 @@ async function copySource(
   segment: StoredSegment,
   path: string,
   signal: AbortSignal,
-  onFetched: (bytes: number) => void,
 ): Promise<SourceCopy> {
   for (let attempt = 1; ; attempt++) {
     const head = await store.head(segment.key, signal);
@@ -68,7 +65,6 @@ async function copySource(
       for await (const chunk of streamObject(store, segment.key, signal).chunks()) {
         hash.update(chunk);
         objectBytes += chunk.length;
-        onFetched(chunk.length);
         await file.writeFile(chunk);
       }
     } finally {

@@ -1,32 +1,11 @@
 /** Lines to one compressed file. */
 import { open } from 'node:fs/promises';
-import type { Transform } from 'node:stream';
-import { constants, createZstdCompress } from 'node:zlib';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import type { SegmentDescription } from '../../storage/object-store.ts';
 import { describeSegment, type SegmentOrigin } from '../../uploading/describe-segment.ts';
 import { pump } from '../../uploading/file-chunks.ts';
 import type { LineBatch } from '../scan/line-batch.ts';
-
-/** As measured by `npm run bench:archive -- compact` (docs/decisions). */
-export const DAY_LEVEL = 19;
-/** 8 MiB: what every reader of zstd takes without being asked to, and a small machine has. */
-const WINDOW_LOG = 23;
-/** Of the tables: a quarter of what the level would take, for the same size within a percent. */
-const CHAIN_LOG = 22;
-const HASH_LOG = 20;
-
-/** @param level 1 to 22 */
-export function createDayCompressor(level: number = DAY_LEVEL): Transform {
-  return createZstdCompress({
-    params: {
-      [constants.ZSTD_c_compressionLevel]: level,
-      [constants.ZSTD_c_windowLog]: WINDOW_LOG,
-      [constants.ZSTD_c_checksumFlag]: 1,
-      ...(level > 15 && { [constants.ZSTD_c_chainLog]: CHAIN_LOG, [constants.ZSTD_c_hashLog]: HASH_LOG }),
-    },
-  });
-}
+import { createDayCompressor } from './day-compressor.ts';
 
 /** A new file, synced, read back and described. Throws what the disk or the lines' source says. */
 export async function writeDay(

@@ -6,13 +6,15 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createDayCompressor, REWRITE_LEVEL } from '../../archive/compact/day-compressor.ts';
 import { dayPrefix, platformDayOf } from '../../archive/manifest/manifest-key.ts';
 import { RECORD_FORMAT_VERSION } from '../../event.ts';
 import { ChatlogError } from '../../lib/errors.ts';
 import { type Compression, compressionOf } from '../../segment-name.ts';
 import { objectDigest } from '../../storage/compare-object.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { listSegments, readSegment, type StoredSegment } from '../../storage/read-segment.ts';
+import { listSegments, readSegment, type StoredSegment, storedSegment } from '../../storage/read-segment.ts';
+import { isDayObject } from '../../storage/segment-span.ts';
 import type { LineJudge } from './line-judge.ts';
 import { type Rewritten, rewriteLines, surveyLines } from './rewrite-lines.ts';
 import type { TouchedObjects } from './touched-objects.ts';
@@ -100,6 +102,7 @@ export async function forgetObject(
         read: () => readSegment(store, key, signal, before?.linesSha256),
         to: path,
         compression,
+        ...(isDay(key) && { compressor: () => createDayCompressor(REWRITE_LEVEL) }),
         origin: {
           formatVersion: before?.formatVersion ?? RECORD_FORMAT_VERSION,
           instance: before?.instance ?? '',
@@ -128,6 +131,11 @@ export async function forgetObject(
       await rm(path, { force: true });
     }
   }
+}
+
+function isDay(key: string): boolean {
+  const segment = storedSegment(key, 0);
+  return segment !== undefined && isDayObject(segment);
 }
 
 function unreadable(key: string, error: unknown): ObjectReport {
