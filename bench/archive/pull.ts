@@ -61,9 +61,9 @@ function channelShare(): number {
   return weights[3]! / weights.reduce((a, b) => a + b);
 }
 
-async function memory(): Promise<void> {
+export async function memory(): Promise<void> {
   const rows: string[][] = [];
-  for (const channels of [3, 300]) {
+  for (const channels of [3, 100]) {
     for (const days of [1, 8]) {
       await using work = await tempDir('bench-pull');
       const directory = work.join('archive');

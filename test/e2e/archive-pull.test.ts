@@ -324,10 +324,14 @@ describe('what is wrong', () => {
     await using empty = await tempDir('empty');
     const nowhere = await chatlog(empty.path, 'pull');
     expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('--archive')]);
-    const piped = spawn('bash', ['-c', `"${NODE}" "${BIN}" pull --quiet | head -n 1; echo "\${PIPESTATUS[0]}" >&2`], {
-      cwd: it.directory.path,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const piped = spawn(
+      'bash',
+      ['-c', `"${NODE}" "${BIN}" pull --quiet | head -n 1; echo "\${PIPESTATUS[0]}" >&2`],
+      {
+        cwd: it.directory.path,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     const [out, err] = await Promise.all([piped.stdout, piped.stderr].map((stream) => stream.toArray()));
     expect(out!.join('')).toBe(`${model[0]}\n`);
     expect(err!.join('').trim()).toBe('0');

@@ -31,6 +31,8 @@ export const MERGE_LIMITS: MergeLimits = {
   aheadBytes: 64 * MIB,
 };
 
+/** Of one stretch, unless it is an hour alone: nothing of it is written before all of them have come. */
+const STRETCH_OBJECTS_MAX = 64;
 /** Of one day object: what is decompressed and on its way. */
 const STREAM_BYTES = 6 * MIB;
 /** What a thread holds of its hours at most (`scan-task.ts`), with what is on its way. */
@@ -72,7 +74,8 @@ function stretches(
     stretch = [];
   };
   for (const [, hour] of [...hours].sort(([a], [b]) => a - b)) {
-    if (estimatedBytes([...stretch, ...hour]) > limits.stretchBytes) end();
+    const more = [...stretch, ...hour];
+    if (estimatedBytes(more) > limits.stretchBytes || more.length > STRETCH_OBJECTS_MAX) end();
     stretch = [...stretch, ...hour];
   }
   end();

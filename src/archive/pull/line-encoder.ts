@@ -88,18 +88,39 @@ async function* written(
   yield { bytes: await compressed(await writer.end(), encoding, pool), ...NO_LINES };
 }
 
-/** `work` on some items at a time; what comes of it in the order of the items. */
+/** `work` on some items at a time; what comes of it in the order of the items, as soon as it is there. */
 async function* inOrder<T, R>(
   items: AsyncIterable<T>,
   work: (item: T) => Promise<R>,
   atOnce: number,
 ): AsyncGenerator<R> {
+  const iterator = items[Symbol.asyncIterator]();
   const underWay: Promise<R>[] = [];
-  for await (const item of items) {
-    const done = work(item);
-    done.catch(() => {});
-    underWay.push(done);
-    if (underWay.length >= atOnce) yield await underWay.shift()!;
+  const ask = () => {
+    const asked = iterator.next();
+    asked.catch(() => {});
+    return asked;
+  };
+  let coming: Promise<IteratorResult<T>> | undefined = ask();
+  try {
+    for (let [oldest] = underWay; coming || oldest; [oldest] = underWay) {
+      const isFull = !coming || underWay.length >= atOnce;
+      const isFirst = (promise: Promise<unknown>, answer: boolean) => promise.then(() => answer);
+      const isDone =
+        oldest && (isFull || (await Promise.race([isFirst(oldest, true), isFirst(coming!, false)])));
+      if (isDone) {
+        yield await oldest!;
+        underWay.shift();
+        continue;
+      }
+      const item: IteratorResult<T> = await coming!;
+      coming = item.done ? undefined : ask();
+      if (item.done) continue;
+      const worked = work(item.value);
+      worked.catch(() => {});
+      underWay.push(worked);
+    }
+  } finally {
+    await iterator.return?.();
   }
-  for (const done of underWay) yield await done;
 }

@@ -17,7 +17,7 @@ export interface PulledLines {
 }
 
 /** Lines that are converted and written together. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 2 * 1024 * 1024;
 
 export function scannerOf({ store, pool, selection, isStrict, signal, ...on }: PullOptions): Scanner {
   const onObject = () => on.onObjects(1);

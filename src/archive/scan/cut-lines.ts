@@ -22,6 +22,8 @@ export interface SegmentCutter {
   cut(bytes: Uint8Array): LineBatch;
   /** A last line that has no `\n`; it is given one. Not to be asked for where the segment broke off. */
   finish(): LineBatch;
+  /** There is no more, also where the segment broke off. */
+  end?(): void;
 }
 
 export class LineCutter implements SegmentCutter {

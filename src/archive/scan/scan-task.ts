@@ -112,7 +112,8 @@ class SegmentScanner {
       else yield cutter.cut(read.bytes);
     }
     if (damage === undefined) yield cutter.finish();
-    else this.#report.damaged.push({ key: segment.key, reason: damage });
+    cutter.end?.();
+    if (damage !== undefined) this.#report.damaged.push({ key: segment.key, reason: damage });
   }
 
   async #cutter(segment: ScannedSegment): Promise<SegmentCutter> {

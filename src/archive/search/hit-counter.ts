@@ -3,17 +3,26 @@ import type { StoredSegment } from '../../storage/read-segment.ts';
 import { segmentSpan } from '../../storage/segment-span.ts';
 import type { SegmentCutter } from '../scan/cut-lines.ts';
 import { joinParts, type LineBatch } from '../scan/line-batch.ts';
+import { lineFacts } from '../scan/line-facts.ts';
 import type { LineRequest, ScannedSegment, ScanReport } from '../scan/scan-request.ts';
-import { WholeLines } from '../scan/whole-lines.ts';
-import { HitCutter, searchOf } from './hit-cutter.ts';
+import { HitCutter } from './hit-cutter.ts';
 import type { SearchQuery } from './search-query.ts';
 
-/** Of one segment the number of lines that a query asks for; it gives none of them. */
+/** Of a key; with the milliseconds of a day they make a whole number that a double holds. */
+const KEY_BITS = 26;
+
+/**
+ * Of one segment the number of events that a query asks for; it gives none of them. Copies of an event are those of its
+ * millisecond with the same bits of its key: 8 bytes are held for each hit.
+ */
 export class HitCounter implements SegmentCutter {
+  readonly #segment: ScannedSegment;
   readonly #report: ScanReport;
-  readonly #channel: string;
-  readonly #whole = new WholeLines();
-  readonly #count: (lines: Uint8Array) => number;
+  readonly #cutter: HitCutter;
+  /** Hits that nothing but their line identifies: each counts. */
+  #unidentified = 0;
+  #events = new Float64Array(1024);
+  #count = 0;
 
   constructor(
     segment: ScannedSegment,
@@ -21,41 +30,53 @@ export class HitCounter implements SegmentCutter {
     gate: PrivacyGate,
     report: ScanReport,
   ) {
+    this.#segment = segment;
     this.#report = report;
-    this.#channel = `${segment.platform}/${segment.channel}`;
-    const isPlain = gate.isEmpty && request.fromMs === undefined && request.toMs === undefined;
-    if (isPlain) this.#count = this.#countPlain(request);
-    else {
-      const cutter = new HitCutter(segment, request, gate, report);
-      this.#count = (lines) => cutter.cut(lines).times.length;
-    }
+    this.#cutter = new HitCutter(segment, request, gate, report);
   }
 
   cut(bytes: Uint8Array): LineBatch {
-    return this.#counted(this.#whole.take(bytes));
+    return this.#noted(this.#cutter.cut(bytes));
   }
 
   finish(): LineBatch {
-    return this.#counted(this.#whole.finish());
+    return this.#noted(this.#cutter.finish());
   }
 
-  #counted(lines: Uint8Array): LineBatch {
+  end(): void {
+    const { platform, channel } = this.#segment;
     const { counts } = this.#report;
-    const count = this.#count(lines);
-    if (count > 0) counts[this.#channel] = (counts[this.#channel] ?? 0) + count;
+    const name = `${platform}/${channel}`;
+    const events = this.#events.subarray(0, this.#count).sort();
+    let count = this.#unidentified;
+    for (let index = 0; index < events.length; index++) if (events[index] !== events[index - 1]) count++;
+    this.#report.duplicates += this.#unidentified + events.length - count;
+    if (count > 0) counts[name] = (counts[name] ?? 0) + count;
+  }
+
+  #noted({ bytes, offsets, times }: LineBatch): LineBatch {
+    const { platform, span } = this.#segment;
+    for (let index = 0; index < times.length; index++) {
+      const { key } = lineFacts(bytes, offsets[index]!, offsets[index + 1]! - 1, platform);
+      if (key === '') this.#unidentified++;
+      else this.#add((times[index]! - span.fromMs) * 2 ** KEY_BITS + keyBits(key));
+    }
     return joinParts([]);
   }
 
-  /** Where every line counts it need not be known of which time it is. */
-  #countPlain(request: LineRequest & { search: SearchQuery }): (lines: Uint8Array) => number {
-    const search = searchOf(request);
-    return (lines) => {
-      let count = 0;
-      this.#report.linesBytes += lines.length;
-      search(Buffer.from(lines.buffer, lines.byteOffset, lines.length), () => count++);
-      return count;
-    };
+  #add(event: number): void {
+    if (this.#count === this.#events.length) {
+      const grown = new Float64Array(this.#events.length * 2);
+      grown.set(this.#events);
+      this.#events = grown;
+    }
+    this.#events[this.#count++] = event;
   }
+}
+
+/** Keys are UUIDs. */
+function keyBits(key: string): number {
+  return Number.parseInt(key.slice(0, 8), 16) >>> (32 - KEY_BITS);
 }
 
 /** Segments that no other one can have lines of: their lines can be counted without comparing them with others. */

@@ -109,7 +109,7 @@ export class HitCutter implements SegmentCutter {
 const searches = new WeakMap<SearchQuery, LineSearch>();
 
 /** Made once for all segments of a request. */
-export function searchOf({ search, users }: LineRequest & { search: SearchQuery }): LineSearch {
+function searchOf({ search, users }: LineRequest & { search: SearchQuery }): LineSearch {
   const known = searches.get(search) ?? lineSearch(search, users);
   searches.set(search, known);
   return known;

@@ -6,7 +6,7 @@ import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
 import { type Decision, makeDecision, personDigests } from '../../privacy/decision.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
-import { mergedLines } from '../merge/merged-lines.ts';
+import type { StoredSegment } from '../../storage/read-segment.ts';
 import { type LineBatch, lineAt } from '../scan/line-batch.ts';
 import { Scanner } from '../scan/scanner.ts';
 import { WorkerPool } from '../scan/worker-pool.ts';
@@ -14,6 +14,8 @@ import { EVERYTHING, type Selection, selectedDays } from '../selection.ts';
 import { daysBackwards, linesBackwards } from './backwards.ts';
 import { withContext } from './context.ts';
 import type { ShownLine } from './context-reader.ts';
+import { separateSegments } from './hit-counter.ts';
+import { searchLines } from './search-lines.ts';
 import type { SearchQuery } from './search-query.ts';
 
 const HOUR_MS = 3_600_000;
@@ -34,12 +36,13 @@ interface World {
   model: string[];
 }
 
-/** Two recorders' hours, and of some channels days beside them. */
-async function world(seed: number, path: string, count = 1_500): Promise<World> {
+/** The recorders' hours, and of some channels days beside them. */
+async function world(seed: number, path: string, count = 600, recorders = 2): Promise<World> {
   const store = await createDirectoryObjectStore(path);
   const random = seededRandom(seed);
-  const all = indexLines({ seed, lines: count, startMs: START_MS, spanMs: 50 * HOUR_MS });
-  const segments = await archiveLines(store, [all, all.filter(() => random(3) === 0)]);
+  const all = indexLines({ seed, lines: count, startMs: START_MS, spanMs: 30 * HOUR_MS });
+  const some = all.filter(() => random(3) === 0);
+  const segments = await archiveLines(store, recorders === 1 ? [[...all, ...some]] : [all, some]);
   const model = modelLines(segments.map(({ lines }) => lines));
   const days = Map.groupBy(model, (line) => {
     const { platform, channel, timestamp } = eventOf(line);
@@ -59,27 +62,29 @@ async function texts(batches: AsyncIterable<LineBatch>): Promise<string[]> {
 interface Options {
   selection?: Partial<Selection>;
   decisions?: Decision[];
+  isCounted?: (segment: StoredSegment) => boolean;
 }
 
 async function searching<T>(
   { store }: World,
   search: SearchQuery,
   use: (scanner: Scanner, selection: Selection) => Promise<T>,
-  { selection = {}, decisions = [] }: Options = {},
+  { selection = {}, decisions = [], isCounted = () => false }: Options = {},
 ): Promise<T> {
   await using pool = new WorkerPool({ size: 2, decisions });
   const chosen = { ...EVERYTHING, ...selection };
-  return await use(new Scanner({ store, pool, selection: chosen, search, signal }), chosen);
+  return await use(new Scanner({ store, pool, selection: chosen, search, isCounted, signal }), chosen);
 }
 
 const found = (of: World, search: SearchQuery, options: Options = {}) =>
   searching(
     of,
     search,
-    (scanner, selection) => texts(mergedLines(selectedDays(of.store, selection, signal), scanner)),
+    (scanner, selection) => texts(searchLines(selectedDays(of.store, selection, signal), scanner)),
     options,
   );
 
+const channelOf = (line: string) => `${eventOf(line).platform}/${eventOf(line).channel}`;
 const says = (text: string) => (line: string) => eventOf(line).message.toLowerCase().includes(text);
 
 describe('a search', () => {
@@ -107,6 +112,39 @@ describe('a search', () => {
         texts(linesBackwards(daysBackwards(it.store, selection, signal), scanner, heldBytes)),
       );
       expect(lines).toEqual(it.model.filter(says('e')).reverse());
+    }
+  });
+
+  it('counts what it would find, wherever that is counted', async () => {
+    await using directory = await tempDir('search');
+    const it = await world(5, directory.path, 600, 1);
+    const { platform, user_id } = eventOf(it.model.find((line) => eventOf(line).user_id !== '')!);
+    const user = personDigests(platform, user_id, []);
+    const decision = makeDecision({ kind: 'opt_out', platform, by: 'test', user }, Date.now());
+    const ranges = [{}, { fromMs: START_MS + 7.5 * HOUR_MS, toMs: START_MS + 26.25 * HOUR_MS }];
+    for (const selection of ranges) {
+      for (const decisions of [[], [decision]]) {
+        const days = await Array.fromAsync(selectedDays(it.store, { ...EVERYTHING, ...selection }, signal));
+        const separate = new Set(days.flatMap(({ segments }) => separateSegments(segments)));
+        const options = {
+          selection,
+          decisions,
+          isCounted: (segment: StoredSegment) => separate.has(segment),
+        };
+        const { given, counted } = await searching(
+          it,
+          query('e'),
+          async (scanner) => ({
+            given: await texts(searchLines(days, scanner)),
+            counted: scanner.findings.counts,
+          }),
+          options,
+        );
+        const expected = Map.groupBy(await found(it, query('e'), { selection, decisions }), channelOf);
+        expect(counted.size).toBeGreaterThan(0);
+        for (const line of given) counted.set(channelOf(line), (counted.get(channelOf(line)) ?? 0) + 1);
+        expect(counted).toEqual(new Map([...expected].map(([channel, lines]) => [channel, lines.length])));
+      }
     }
   });
 
@@ -142,7 +180,7 @@ function wantedAround(lines: readonly string[], isHit: (line: string) => boolean
 describe('context', () => {
   async function shown(of: World, text: string, lines: number): Promise<ShownLine[]> {
     return searching(of, query(text), async (scanner, selection) => {
-      const hits = mergedLines(selectedDays(of.store, selection, signal), scanner);
+      const hits = searchLines(selectedDays(of.store, selection, signal), scanner);
       const { pool } = scanner.options;
       const context = { store: of.store, pool, selection, query: query(text), lines, signal };
       return Array.fromAsync(withContext(hits, context));
@@ -158,7 +196,6 @@ describe('context', () => {
       ['e', 5],
     ] as const) {
       const groups = await shown(it, text, count);
-      const channelOf = (line: string) => `${eventOf(line).platform}/${eventOf(line).channel}`;
       const places = new Map<string, number[]>();
       for (const [channel, lines] of Map.groupBy(it.model, channelOf)) {
         const wanted = wantedAround(lines, says(text), count);
