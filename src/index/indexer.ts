@@ -78,6 +78,8 @@ const NEVER = new AbortController().signal;
 /** How often it is made sure that the index is still the one it was. */
 const GENERATION_MS = 30_000;
 const DERIVE_MS = 2_000;
+/** Storage is looked through at most so often on account of what left the local disk unread. */
+const LEFT_SCAN_MS = 5_000;
 /** How often it is asked whether a scan of the storage is due. */
 const ARCHIVE_LOOK_MS = 500;
 const NO_SCAN: ArchiveStatus = {
@@ -100,6 +102,8 @@ export class Indexer {
   #scan = NO_SCAN;
   #localTurn: Promise<unknown> = Promise.resolve();
   #scanMs = Number.NEGATIVE_INFINITY;
+  /** Segments of this hour and later left the local disk before they were read. */
+  #leftMs: number | undefined;
   #wholeScanMs = Number.NEGATIVE_INFINITY;
   #derivedLines = -1;
 
@@ -214,8 +218,13 @@ export class Indexer {
     const { config, now } = this.#options;
     const startedMs = now();
     this.#isBehind = !(await this.#pollLocal(signal, indexedRange(config(), startedMs)));
+    this.#noteLeft(this.#local?.takeLeft());
     if (!this.#isBehind) this.#caughtUpMs = startedMs;
     return this.#isBehind ? 0 : config().index.poll_interval_seconds * 1000;
+  }
+
+  #noteLeft(leftMs: number | undefined): void {
+    if (leftMs !== undefined) this.#leftMs = Math.min(leftMs, this.#leftMs ?? leftMs);
   }
 
   /** One look at a time; true where nothing is left. */
@@ -229,11 +238,15 @@ export class Indexer {
     const { config, now, log } = this.#options;
     const startedMs = now();
     const isWhole = startedMs - this.#wholeScanMs >= DAY_MS;
-    const isDue = isWhole || startedMs - this.#scanMs >= config().index.archive_scan_minutes * 60_000;
+    const leftMs = this.#leftMs;
+    const intervalMs = leftMs === undefined ? config().index.archive_scan_minutes * 60_000 : LEFT_SCAN_MS;
+    const isDue = isWhole || startedMs - this.#scanMs >= intervalMs;
     // What lies on the local disk needs no look at the storage.
     if (!isDue || this.#caughtUpMs === undefined) return ARCHIVE_LOOK_MS;
     await this.#prepare(signal);
-    const asked = isWhole ? {} : { fromMs: startedMs - RECENT_DAYS * DAY_MS };
+    const recentMs = startedMs - RECENT_DAYS * DAY_MS;
+    const asked = isWhole ? {} : { fromMs: Math.min(recentMs, leftMs ?? recentMs) };
+    this.#leftMs = undefined;
     this.#scan = { ...NO_SCAN, scanning: true, scannedMs: this.#scan.scannedMs };
     const show = ({ segments, loaded, failed }: ScanTally) => {
       this.#scan = { ...this.#scan, segments, loaded, failed };
@@ -246,6 +259,9 @@ export class Indexer {
       this.#scanMs = startedMs;
       if (isWhole) this.#wholeScanMs = startedMs;
       if (tally.loaded > 0) log.info({ ...tally }, 'indexed segments from storage');
+    } catch (error) {
+      this.#noteLeft(leftMs);
+      throw error;
     } finally {
       this.#scan = { ...this.#scan, scanning: false };
     }

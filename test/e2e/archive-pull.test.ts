@@ -176,6 +176,8 @@ describe('3,000 objects', () => {
 
   test('become one file in one order, the same bytes however often that is killed', async () => {
     await using it = await place();
+    const hasPart = () => existsSync(it.join('killed.jsonl.zst.part.json'));
+    await it.pullAndKill({ until: hasPart }, '--output', 'killed.jsonl.zst');
     const { stderr } = await killUntilComplete(it, '--output', 'killed.jsonl.zst');
     expect(stderr).toContain('Goes on with');
     expect((await it.pull('--output', 'whole.jsonl.zst')).code).toBe(0);

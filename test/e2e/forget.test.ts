@@ -109,12 +109,11 @@ async function databaseTexts(options: object): Promise<string> {
   });
 }
 
-async function hasIndexed(chatlog: RunningChatlog, channel: string): Promise<boolean> {
+async function demandIndexed(chatlog: RunningChatlog, channel: string): Promise<void> {
   const answer = await fetch(`${await chatlog.url()}/channel/${channel}/user/forgetme_q/stats`);
-  if (!answer.ok) return false;
-  const { messageCount } = (await answer.json()) as { messageCount: number };
+  const { messageCount } = (await answer.json()) as { messageCount?: number };
   // What they said, and what befell them.
-  return messageCount === 2 * (HOURS + 1);
+  expect(messageCount, channel).toBe(2 * (HOURS + 1));
 }
 
 interface Place {
@@ -144,7 +143,7 @@ const PLACES: [string, (directory: string) => Promise<Place>][] = [
   [
     'a directory and the embedded database',
     async (directory) => ({
-      config: { index: { enabled: true } },
+      config: { index: { enabled: true, poll_interval_seconds: 0.5 } },
       store: createObjectStore(
         configSchema.parse({ archive: { directory: join(directory, 'archive') } }),
         silentLog,
@@ -169,7 +168,7 @@ describe.each(PLACES)('with %s', (_, prepare) => {
       const chatlog = await runOnTwitch(twitch, {
         directory: dir.path,
         channels: ['xone', 'ytwo'],
-        config: { http: { rate_limit: 100_000 }, ...config },
+        config: { http: { rate_limit: 100_000 }, index: { poll_interval_seconds: 0.5 }, ...config },
       });
       await joined(chatlog, 'xone', 'ytwo');
       return chatlog;
@@ -186,7 +185,11 @@ describe.each(PLACES)('with %s', (_, prepare) => {
     );
     await first.until(
       'the index has them',
-      async () => (await hasIndexed(first, 'xone')) && hasIndexed(first, 'ytwo'),
+      async () => {
+        await demandIndexed(first, 'xone');
+        await demandIndexed(first, 'ytwo');
+        return true;
+      },
       90_000,
     );
     let before = await objects(store);

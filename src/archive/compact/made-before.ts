@@ -1,9 +1,13 @@
 /** A day that was compacted before: by this command, by a run that died before it had removed everything, by another machine. */
+import { forEachConcurrently } from '../../lib/for-each-concurrently.ts';
 import type { StoredDay } from '../../storage/day-sources.ts';
 import type { StoredSegment } from '../../storage/read-segment.ts';
 import type { CompactTools, MadeDay, MergedSource } from './compact-tools.ts';
 import { tellersOf } from './make-day.ts';
 import { demandStored } from './stored-day.ts';
+
+/** Requests at the same time. */
+const LOOKS_AT_ONCE = 8;
 
 /**
  * The day object that stands for everything else that lies there, verified; undefined where there is none. Throws
@@ -43,15 +47,14 @@ async function mergedSources(
     told.flatMap(({ sources, covered }) => [...sources, ...covered]),
     ({ key }) => key,
   );
+  if (others.some(({ key }) => !digests.has(key))) return undefined;
   const merged: MergedSource[] = [];
-  for (const segment of others) {
-    const expected = digests.get(segment.key);
-    if (!expected) return undefined;
+  await forEachConcurrently(others, LOOKS_AT_ONCE, async (segment) => {
     const head = await store.head(segment.key, signal);
     const linesSha256 = head?.description?.linesSha256;
     const isWhole = head && head.description?.objectBytes === head.bytes;
-    if (!isWhole || !expected.some(({ lines_sha256 }) => lines_sha256 === linesSha256)) return undefined;
-    merged.push({ segment, linesSha256: linesSha256!, objectSha256: head.description!.objectSha256 });
-  }
-  return merged;
+    if (isWhole && digests.get(segment.key)!.some(({ lines_sha256 }) => lines_sha256 === linesSha256))
+      merged.push({ segment, linesSha256: linesSha256!, objectSha256: head.description!.objectSha256 });
+  });
+  return merged.length === others.length ? merged : undefined;
 }

@@ -1,11 +1,15 @@
 /** Day objects in storage: read back before anything is removed on their account, and their sources, once they may go. */
 import { createHash } from 'node:crypto';
 import { ChatlogError } from '../../lib/errors.ts';
+import { forEachConcurrently } from '../../lib/for-each-concurrently.ts';
 import { objectDigest } from '../../storage/compare-object.ts';
 import type { ObjectHead } from '../../storage/object-store.ts';
 import { readSegment } from '../../storage/read-segment.ts';
 import { streamObject } from '../fetch-object.ts';
 import type { CompactTools, MadeDay, MergedSource } from './compact-tools.ts';
+
+/** Looked at and removed at the same time. */
+const REMOVED_AT_ONCE = 8;
 
 /**
  * Reads the whole object. Throws `object_missing`, and `object_corrupt` where its bytes are not those that it describes, or
@@ -44,13 +48,13 @@ export async function removeSources(
   const changed: string[] = [];
   // All that they tell stands beside the new object, too. As long as a source is there, the next run comes by here.
   for (const key of made.tellers) await store.remove(key, signal);
-  for (const source of made.sources) {
+  await forEachConcurrently(made.sources, REMOVED_AT_ONCE, async (source) => {
     signal.throwIfAborted();
     const { key } = source.segment;
     await onStep?.('remove', key);
     if (await isStill(source, { store, signal })) await store.remove(key, signal);
     else changed.push(key);
-  }
+  });
   return changed;
 }
 

@@ -107,6 +107,27 @@ test('follows a file from its first line through sealing, compression and upload
   await expectModel(follower, [lines]);
 });
 
+test('tells of what left the disk before it was read to its end', async () => {
+  await using follower = await follow();
+  const { spool } = follower;
+  const lines = bytesOf(indexedChat({ channel: 'ann', lines: 20 }));
+  await writeFile(spool.path('open', FILE), lines);
+  await follower.catchUp();
+  await rename(spool.path('open', FILE), spool.path('sealed', FILE));
+  await follower.catchUp();
+  await rm(spool.path('sealed', FILE));
+  await follower.catchUp();
+  expect(follower.segments.takeLeft()).toBe(undefined);
+  await writeFile(spool.path('open', FILE), lines);
+  await follower.catchUp();
+  // Sealed, uploaded and deleted between two looks.
+  await rm(spool.path('open', FILE));
+  await follower.catchUp();
+  const hourMs = Math.floor(CHAT_START_MS / 3_600_000) * 3_600_000;
+  expect(follower.segments.takeLeft()).toBe(hourMs);
+  expect(follower.segments.takeLeft()).toBe(undefined);
+});
+
 test.each(['none', 'zstd', 'gzip'] as const)(
   'takes a sealed file as it lies there: %s',
   async (compression) => {

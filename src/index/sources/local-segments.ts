@@ -50,6 +50,9 @@ export class LocalSegments {
   /** Files that are damaged, or that the database refuses: until when they are left alone. */
   readonly #refused = new Map<string, number>();
   #waiting = 0;
+  /** Those of the last look that were not in the index wholly: the hour of each, ms since the epoch. */
+  #unfinished = new Map<string, number>();
+  #leftMs: number | undefined;
 
   constructor(options: LocalSegmentsOptions) {
     this.#options = options;
@@ -64,6 +67,16 @@ export class LocalSegments {
   /** Files that cannot be loaded. */
   get refused(): number {
     return this.#refused.size;
+  }
+
+  /**
+   * The earliest hour of the segments that left the disk before they were read to their end, ms since the epoch; undefined
+   * where there is none since this was asked. They are in storage.
+   */
+  takeLeft(): number | undefined {
+    const leftMs = this.#leftMs;
+    this.#leftMs = undefined;
+    return leftMs;
   }
 
   /** The ledger is another one than it was. */
@@ -83,10 +96,12 @@ export class LocalSegments {
     this.#source ??= await localSource(spool);
     const files = await this.#listing.look(signal);
     this.#drop(files);
+    this.#unfinished = new Map();
     const growing: NamedFile[] = [];
     let sealed: NamedFile[] = [];
     for (const [base, file] of files) {
       if (this.#refused.has(base) || !wants(file.name)) continue;
+      if (!this.#done.has(base)) this.#unfinished.set(base, file.name.startMs);
       if (!isSealed(file)) growing.push([base, file]);
       else if (!this.#done.has(base)) sealed.push([base, file]);
     }
@@ -106,6 +121,9 @@ export class LocalSegments {
 
   #drop(files: ReadonlyMap<string, LocalFile>): void {
     const nowMs = this.#options.now();
+    for (const [base, startMs] of this.#unfinished)
+      if (!files.has(base) && !this.#done.has(base))
+        this.#leftMs = Math.min(startMs, this.#leftMs ?? startMs);
     for (const base of this.#tracked.keys()) if (!files.has(base)) this.#tracked.delete(base);
     for (const [base, untilMs] of this.#refused) {
       if (!files.has(base) || nowMs >= untilMs) this.#refused.delete(base);
