@@ -17,6 +17,8 @@ export async function* readAhead(
 ): AsyncGenerator<PlannedSource> {
   const coming = iteratorOf(planned);
   const queue: Begun[] = [];
+  /** Given to whoever asked, who may not need it yet: it comes before those of the queue. */
+  let given: Begun | undefined;
   const underWay = new Set<LineSource>();
   let heldBytes = 0;
   let isEnded = false;
@@ -28,13 +30,13 @@ export async function* readAhead(
     const opened = releasing(begun.source.open(), () => {
       underWay.delete(opened);
       heldBytes -= begun.source.heldBytes;
-      if (!isEnded || queue.length > 0) fill();
+      fill();
     });
     underWay.add(opened);
     begun.opened = opened;
   };
   const fill = () => {
-    for (const begun of queue) {
+    for (const begun of given ? [given, ...queue] : queue) {
       if (begun.opened) continue;
       if (heldBytes + begun.source.heldBytes > heldMax) return;
       begin(begun);
@@ -70,6 +72,8 @@ export async function* readAhead(
         return;
       }
       const { source } = next;
+      given = next;
+      fill();
       yield {
         ...source,
         open: () => {
@@ -81,6 +85,7 @@ export async function* readAhead(
   } finally {
     isEnded = true;
     queue.length = 0;
+    given = undefined;
     for (const source of underWay) source.close();
     await coming.return?.();
   }

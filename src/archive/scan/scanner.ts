@@ -49,8 +49,10 @@ export interface Findings {
   counts: Map<string, number>;
 }
 
-/** Objects that are fetched at the same time. */
-const FETCHES_MAX = 8;
+/** Objects that are fetched at the same time: small ones take no memory, and each waits for the storage to answer. */
+const FETCHES_MAX = 32;
+const LARGE_FETCHES_MAX = 8;
+const LARGE_BYTES = 512 * 1024;
 export const GAPS_MAX = 10_000;
 
 export class Scanner {
@@ -59,7 +61,8 @@ export class Scanner {
     ...{ gaps: [], damaged: [], missing: [], counts: new Map() },
   };
   readonly options: ScannerOptions;
-  readonly #fetches = new Turns(FETCHES_MAX, Number.POSITIVE_INFINITY);
+  readonly #fetches = new Turns(FETCHES_MAX - LARGE_FETCHES_MAX, Number.POSITIVE_INFINITY);
+  readonly #largeFetches = new Turns(LARGE_FETCHES_MAX, Number.POSITIVE_INFINITY);
   readonly #gaps = new Set<string>();
 
   constructor(options: ScannerOptions) {
@@ -75,9 +78,10 @@ export class Scanner {
     return new SegmentSource(this, segments, span);
   }
 
-  /** Waits for its turn to fetch. */
-  async fetching<T>(work: () => Promise<T>): Promise<T> {
-    const give = await this.#fetches.take(this.options.signal);
+  /** Waits for its turn to fetch so many bytes. */
+  async fetching<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    const turns = bytes > LARGE_BYTES ? this.#largeFetches : this.#fetches;
+    const give = await turns.take(this.options.signal);
     try {
       return await work();
     } finally {

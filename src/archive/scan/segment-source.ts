@@ -126,10 +126,10 @@ export class SegmentSource implements LineSource {
   }
 
   async #fetch(index: number): Promise<SegmentAnswer> {
-    const { key } = this.#segments[index]!;
+    const { key, bytes: size } = this.#segments[index]!;
     const { store, signal, onFetched } = this.#scanner.options;
     try {
-      const { bytes, description, isIntact } = await this.#scanner.fetching(() => {
+      const { bytes, description, isIntact } = await this.#scanner.fetching(size, () => {
         if (this.#isClosed) throw new ChatlogError('stopped', 'stopped');
         return fetchObject(store, key, signal);
       });
