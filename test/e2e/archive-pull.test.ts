@@ -1,5 +1,5 @@
 /**
- * `chatlog pull` from a real S3 server, as its users run it: 3,000 objects of two recorders, late ones and a day object among
+ * `chatlog pull` from a real S3 server, as its users run it: many objects of two recorders, late ones and a day object among
  * them; killed again and again, and through a front that fails. What comes out is what a plain model of the lines says.
  */
 import { spawn } from 'node:child_process';
@@ -23,7 +23,8 @@ import { createObjectStore } from '../../src/storage/create-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { modelLines } from '../support/archive-model.ts';
 import { type ArchivedSegment, archiveLines, putDay, putSegment } from '../support/archive-objects.ts';
-import { type Fault, startFaultFront } from '../support/fault-front.ts';
+import { ARCHIVE_SCALE, OBJECTS } from '../support/archive-scale.ts';
+import { type Fault, type FaultFront, startFaultFront } from '../support/fault-front.ts';
 import { indexLines, seededRandom } from '../support/index-lines.ts';
 import { silentLog } from '../support/recorder-fixture.ts';
 import { BIN, type CommandResult, chatlog, NODE } from '../support/run-command.ts';
@@ -32,8 +33,6 @@ import { type TempDir, tempDir } from '../support/temp-dir.ts';
 
 const HOUR_MS = 3_600_000;
 const START_MS = Date.UTC(2026, 10, 1);
-const LINES = 26_000;
-const OBJECTS = 3_000;
 
 let s3: TestS3;
 let bucket: string;
@@ -42,6 +41,8 @@ let client: S3Client;
 let segments: ArchivedSegment[];
 /** Of everything, in order. */
 let model: string[];
+/** The same storage, far away: there is time to be killed. */
+let slow: FaultFront;
 
 const eventOf = (line: string) => JSON.parse(line) as ChatEvent;
 const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
@@ -60,7 +61,7 @@ beforeAll(async () => {
   const credentials = { accessKeyId, secretAccessKey };
   client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
   const random = seededRandom(4);
-  const all = indexLines({ seed: 4, lines: LINES, startMs: START_MS, spanMs: 500 * HOUR_MS }).map(lengthened);
+  const all = indexLines({ seed: 4, startMs: START_MS, ...ARCHIVE_SCALE }).map(lengthened);
   const second = all.filter(() => random(2) === 0);
   const late = all.filter((_, index) => index % 97 === 0).flatMap((line) => [line, told(line)]);
   segments = await archiveLines(store, [all, second, late], (index) => (index % 7 === 0 ? 'gzip' : 'zstd'));
@@ -70,12 +71,19 @@ beforeAll(async () => {
   segments.push(await putDay(store, modelOf(isOfDay)));
   model = modelOf();
   expect(segments.length).toBeGreaterThan(OBJECTS);
+  slow = await startFaultFront(s3.endpoint);
+  slow.faults.push({ act: 'delay', ms: 200, match: isGet, times: Number.POSITIVE_INFINITY });
 }, 300_000);
 afterAll(async () => {
   store.close();
   client.destroy();
+  await slow.close();
   await s3.stop();
 });
+
+function isGet({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'GET' && url.includes('.jsonl');
+}
 
 /** So that there are some megabytes more. */
 function lengthened(line: string, index: number): string {
@@ -164,9 +172,9 @@ function modelFiles(lines: readonly string[]): Map<string, string> {
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, of]) => [file, text(of)]));
 }
 
-describe('3,000 objects', () => {
+describe('all objects', () => {
   test('become a folder of files, however often that is killed', async () => {
-    await using it = await place();
+    await using it = await place(slow.url);
     const { kills } = await killUntilComplete(it, '--output', 'all');
     expect(kills).toBeGreaterThan(0);
     expect(await filesBelow(it.join('all'))).toEqual(modelFiles(model));
@@ -175,7 +183,7 @@ describe('3,000 objects', () => {
   }, 300_000);
 
   test('become one file in one order, the same bytes however often that is killed', async () => {
-    await using it = await place();
+    await using it = await place(slow.url);
     const hasPart = () => existsSync(it.join('killed.jsonl.zst.part.json'));
     await it.pullAndKill({ until: hasPart }, '--output', 'killed.jsonl.zst');
     const { stderr } = await killUntilComplete(it, '--output', 'killed.jsonl.zst');
@@ -191,18 +199,17 @@ describe('3,000 objects', () => {
 
   test('come through a storage that fails in every way', async () => {
     const random = seededRandom(9);
-    const isGet = ({ method, url = '' }: IncomingMessage) => method === 'GET' && url.includes('.jsonl');
     const now = (oneIn: number) => (request: IncomingMessage) => isGet(request) && random(oneIn) === 0;
-    const isList = ({ url = '' }: IncomingMessage) => url.includes('list-type') && random(3) === 0;
+    const isList = ({ url = '' }: IncomingMessage) => url.includes('list-type');
     const faults: Fault[] = [
-      { act: 'status', status: 503, code: 'SlowDown', match: now(40), times: 40 },
-      { act: 'status', status: 500, code: 'InternalError', match: now(40), times: 40 },
-      { act: 'status', status: 503, code: 'SlowDown', match: isList, times: 3 },
-      { act: 'reset', match: now(40), times: 40 },
-      { act: 'truncate', bytes: 200, match: now(40), times: 30 },
-      { act: 'corruptResponse', match: now(40), times: 40 },
-      { act: 'hangMidResponse', bytes: 100, match: now(200), times: 4 },
-      { act: 'hang', match: now(200), times: 3 },
+      { act: 'status', status: 503, code: 'SlowDown', match: now(10), times: 12 },
+      { act: 'status', status: 500, code: 'InternalError', match: now(10), times: 12 },
+      { act: 'status', status: 503, code: 'SlowDown', match: isList, times: 1 },
+      { act: 'reset', match: now(10), times: 12 },
+      { act: 'truncate', bytes: 200, match: now(10), times: 12 },
+      { act: 'corruptResponse', match: now(10), times: 12 },
+      { act: 'hangMidResponse', bytes: 100, match: now(50), times: 3 },
+      { act: 'hang', match: now(50), times: 2 },
     ];
     const front = await startFaultFront(s3.endpoint);
     front.faults.push(...faults);
@@ -260,7 +267,7 @@ describe('a part of it', () => {
   });
 
   test('is not gone on with where it was asked for otherwise, or its objects have changed', async () => {
-    await using it = await place();
+    await using it = await place(slow.url);
     const hasPart = () => existsSync(it.join('all.jsonl.part.json'));
     await it.pullAndKill({ until: hasPart }, '--output', 'all.jsonl');
     const isNew = (stderr: string) => stderr.includes('begins anew');

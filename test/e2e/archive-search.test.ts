@@ -1,5 +1,5 @@
 /**
- * `chatlog search` over a real S3 server, as its users run it: 3,000 objects of two recorders and a day object among them.
+ * `chatlog search` over a real S3 server, as its users run it: many objects of two recorders and a day object among them.
  * What it finds is what looking at each line of a plain model finds.
  */
 import { spawn } from 'node:child_process';
@@ -17,6 +17,7 @@ import { createObjectStore } from '../../src/storage/create-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { modelLines } from '../support/archive-model.ts';
 import { type ArchivedSegment, archiveLines, putDay } from '../support/archive-objects.ts';
+import { ARCHIVE_SCALE, OBJECTS } from '../support/archive-scale.ts';
 import { type Fault, startFaultFront } from '../support/fault-front.ts';
 import { indexLines, seededRandom } from '../support/index-lines.ts';
 import { silentLog } from '../support/recorder-fixture.ts';
@@ -24,7 +25,6 @@ import { BIN, type CommandResult, chatlog, NODE } from '../support/run-command.t
 import { startS3, type TestS3 } from '../support/s3-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-const HOUR_MS = 3_600_000;
 const START_MS = Date.UTC(2026, 10, 1);
 
 let s3: TestS3;
@@ -51,7 +51,7 @@ beforeAll(async () => {
     forcePathStyle: true,
   });
   const random = seededRandom(6);
-  const all = indexLines({ seed: 6, lines: 26_000, startMs: START_MS, spanMs: 500 * HOUR_MS });
+  const all = indexLines({ seed: 6, startMs: START_MS, ...ARCHIVE_SCALE });
   segments = await archiveLines(store, [all, all.filter(() => random(2) === 0)], (index) =>
     index % 7 === 0 ? 'gzip' : 'zstd',
   );
@@ -60,7 +60,7 @@ beforeAll(async () => {
   const lines = () => segments.map((segment) => segment.lines);
   segments.push(await putDay(store, modelLines(lines(), isOfDay)));
   model = modelLines(lines());
-  expect(segments.length).toBeGreaterThan(3_000);
+  expect(segments.length).toBeGreaterThan(OBJECTS);
 }, 300_000);
 afterAll(async () => {
   store.close();
@@ -84,7 +84,7 @@ async function place(endpoint = s3.endpoint) {
 
 const says = (text: string) => (line: string) => eventOf(line).message.toLowerCase().includes(text);
 
-describe('3,000 objects', () => {
+describe('all objects', () => {
   test('are searched by text, expression, person, type and time', async () => {
     await using it = await place();
     const found = async (...args: string[]) => {
@@ -100,8 +100,9 @@ describe('3,000 objects', () => {
     expect(await found('-s', 'Kappa', '--channel', 'xqc')).toEqual(
       expected((line) => eventOf(line).message.includes('Kappa') && isOfXqc(line)),
     );
-    const lastDays = ['--since', '2026-11-19'];
-    const isLate = (line: string) => eventOf(line).timestamp >= '2026-11-19';
+    const lastDay = new Date(START_MS + ARCHIVE_SCALE.spanMs * 0.8).toISOString().slice(0, 10);
+    const lastDays = ['--since', lastDay];
+    const isLate = (line: string) => eventOf(line).timestamp >= lastDay;
     expect(await found('-e', '^!\\w+', ...lastDays)).toEqual(
       expected((line) => /^!\w+/.test(eventOf(line).message) && isLate(line)),
     );
@@ -159,11 +160,11 @@ describe('3,000 objects', () => {
     const isGet = ({ method, url = '' }: IncomingMessage) => method === 'GET' && url.includes('.jsonl');
     const now = (oneIn: number) => (request: IncomingMessage) => isGet(request) && random(oneIn) === 0;
     const faults: Fault[] = [
-      { act: 'status', status: 503, code: 'SlowDown', match: now(40), times: 30 },
-      { act: 'reset', match: now(40), times: 30 },
-      { act: 'truncate', bytes: 200, match: now(40), times: 30 },
-      { act: 'corruptResponse', match: now(40), times: 30 },
-      { act: 'hangMidResponse', bytes: 100, match: now(200), times: 3 },
+      { act: 'status', status: 503, code: 'SlowDown', match: now(10), times: 12 },
+      { act: 'reset', match: now(10), times: 12 },
+      { act: 'truncate', bytes: 200, match: now(10), times: 12 },
+      { act: 'corruptResponse', match: now(10), times: 12 },
+      { act: 'hangMidResponse', bytes: 100, match: now(50), times: 2 },
     ];
     const front = await startFaultFront(s3.endpoint);
     front.faults.push(...faults);
@@ -187,6 +188,9 @@ test('an object that is damaged is named, and what can be read of it is found', 
   await client.send(new PutObjectCommand({ ...at, Body: bytes.subarray(0, bytes.length - 20), Metadata }));
   try {
     const { channel } = eventOf(lines[0]!);
+    const verified = await chatlog(it.path, 'verify', '--json');
+    expect(verified.code).toBe(1);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ objects: segments.length, problems: [{ key }] });
     const { code, stdout, stderr } = await it.search('e', '--json', '--channel', channel);
     expect(code).toBe(1);
     expect(stderr).toContain(key);

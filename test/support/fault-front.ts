@@ -10,6 +10,8 @@ import { Transform } from 'node:stream';
 type Act =
   /** Accepts the request and never answers. */
   | { act: 'hang' }
+  /** Passes the request on so much later. */
+  | { act: 'delay'; ms: number }
   /** Answers in the server's place. */
   | { act: 'status'; status: number; code: string; headers?: Record<string, string> }
   /** Resets the connection before reading the body. */
@@ -99,6 +101,9 @@ function serve(
   switch (fault?.act) {
     case 'hang':
       incoming.resume();
+      return;
+    case 'delay':
+      setTimeout(() => forward(undefined, incoming, outgoing, upstream, agent, reset), fault.ms);
       return;
     case 'reset':
       reset();
