@@ -11,6 +11,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { textLine } from '../../src/archive/formats/text.ts';
+import type { VerifyReport } from '../../src/archive/verify/verify-archive.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { ChatEvent } from '../../src/event.ts';
 import { createObjectStore } from '../../src/storage/create-object-store.ts';
@@ -190,7 +191,10 @@ test('an object that is damaged is named, and what can be read of it is found', 
     const { channel } = eventOf(lines[0]!);
     const verified = await chatlog(it.path, 'verify', '--json');
     expect(verified.code).toBe(1);
-    expect(JSON.parse(verified.stdout)).toMatchObject({ objects: segments.length, problems: [{ key }] });
+    const { objects, problems } = JSON.parse(verified.stdout) as VerifyReport;
+    expect(objects).toBe(segments.length);
+    // Hours of which both recorders have all lines.
+    expect(problems.filter(({ code: found }) => found !== 'object_doubled')).toMatchObject([{ key }]);
     const { code, stdout, stderr } = await it.search('e', '--json', '--channel', channel);
     expect(code).toBe(1);
     expect(stderr).toContain(key);

@@ -111,7 +111,7 @@ export function doubledProblems(objects: readonly CheckedObject[]): Problem[] {
       first.set(name, key);
       return [];
     }
-    return [{ code: 'object_doubled', key, message: `it holds the same ${lines} lines as ${other}` }];
+    return [{ code: 'object_doubled', key, message: `it holds the same lines (${lines}) as ${other}` }];
   });
 }
 
