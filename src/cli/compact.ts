@@ -27,7 +27,7 @@ import {
 } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
 import { formatBytes } from './format.ts';
-import { ProgressLine, type TransferProgress, transferText } from './progress-line.ts';
+import { ProgressLine, type TransferProgress } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface CompactCommandOptions extends ArchiveOptions, SelectionOptions {
@@ -86,7 +86,7 @@ export async function compactCommand(options: CompactCommandOptions, terminal: T
     };
     const total = await planCompaction(what, { store, signal });
     const progress = new CompactProgress(total);
-    const show = () => line.show((seconds) => transferText(progress, seconds));
+    const show = () => line.showTransfer(progress);
     const tools: CompactTools = {
       ...{ store, pool, scratch, level, signal },
       decisions: () => readDecisions({ store, dataDir: config?.data_dir }, signal),

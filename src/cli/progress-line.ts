@@ -4,6 +4,7 @@ import type { Terminal } from './terminal.ts';
 
 const ON_TERMINAL_MS = 250;
 const ELSEWHERE_MS = 10_000;
+const BAR_CHARS = 20;
 const ERASE_LINE = '\r\u001b[K';
 
 export class ProgressLine {
@@ -39,6 +40,15 @@ export class ProgressLine {
     this.#isOnLine = true;
   }
 
+  /** The same of what is fetched, on a terminal with a bar before it. */
+  showTransfer(progress: TransferProgress): void {
+    this.show((seconds) => {
+      const text = transferText(progress, seconds);
+      const share = this.#stream?.isTTY === true && shareOf(progress);
+      return typeof share === 'number' ? `${progressBar(share)} ${text}` : text;
+    });
+  }
+
   /** Before anything else is printed. */
   clear(): void {
     if (this.#isOnLine) this.#stream?.write(ERASE_LINE);
@@ -52,6 +62,17 @@ export interface TransferProgress {
   totalBytes: number | undefined;
   doneObjects: number;
   totalObjects: number | undefined;
+}
+
+/** 0 to 1; undefined until everything is listed. */
+function shareOf({ doneBytes, totalBytes }: TransferProgress): number | undefined {
+  return totalBytes ? Math.min(1, doneBytes / totalBytes) : undefined;
+}
+
+/** `█████░░░░░░░░░░░░░░░` */
+export function progressBar(share: number): string {
+  const done = Math.floor(share * BAR_CHARS);
+  return '█'.repeat(done) + '░'.repeat(BAR_CHARS - done);
 }
 
 /** `120 of 480 objects, 3.1 MiB of 12 MiB (26 %), 1.5 MiB/s, 3 min left` */

@@ -20,7 +20,7 @@ import {
   type SelectionOptions,
 } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
-import { ProgressLine, type TransferProgress, transferText } from './progress-line.ts';
+import { ProgressLine, type TransferProgress } from './progress-line.ts';
 import { isComplete, type PlannedChannel, printPlan, printPullReport, reportJson } from './pull-report.ts';
 import { type PullTarget, pullTarget, type TargetOptions } from './pull-target.ts';
 import type { Terminal } from './terminal.ts';
@@ -157,7 +157,7 @@ class PullRun {
     const progress = this.#progress;
     progress.totalObjects = objects;
     progress.totalBytes = bytes;
-    const show = () => this.line.show((seconds) => transferText(progress, seconds));
+    const show = () => this.line.showTransfer(progress);
     return {
       onBytes: (count) => {
         progress.doneBytes += count;

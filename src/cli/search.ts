@@ -20,7 +20,7 @@ import type { StoredSegment } from '../storage/read-segment.ts';
 import { type ArchiveOptions, openArchiveOf, parseSelection } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
 import { formatBytes } from './format.ts';
-import { ProgressLine, type TransferProgress, transferText } from './progress-line.ts';
+import { ProgressLine, type TransferProgress } from './progress-line.ts';
 import { linePrinter } from './search-output.ts';
 import { type SearchOptions, type SearchRequest, searchRequest } from './search-request.ts';
 import { type Terminal, table } from './terminal.ts';
@@ -232,7 +232,7 @@ class SearchRun {
   }
 
   #showProgress(): void {
-    this.#parts.line.show((seconds) => transferText(this.#progress, seconds));
+    this.#parts.line.showTransfer(this.#progress);
   }
 }
 

@@ -22,7 +22,7 @@ import {
   type SelectionOptions,
 } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
-import { ProgressLine, transferText } from './progress-line.ts';
+import { ProgressLine } from './progress-line.ts';
 import { type RowFormat, resultTable, rowTexts, TABLE_ROWS_MAX } from './sql-output.ts';
 import { type Terminal, table } from './terminal.ts';
 
@@ -87,7 +87,7 @@ export async function sql(
       ...{ store, selection: parsed.selection, scratch, signal: stop.signal },
       decisions: await readDecisions({ store, dataDir: config?.data_dir }, stop.signal),
       cache: options.cache === undefined ? undefined : resolve(options.cache),
-      onProgress: (progress) => line.show((seconds) => transferText(progress, seconds)),
+      onProgress: (progress) => line.showTransfer(progress),
     });
     line.clear();
     const format = formatOf(options);

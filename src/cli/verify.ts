@@ -14,7 +14,7 @@ import {
   type SelectionOptions,
 } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
-import { ProgressLine, type TransferProgress, transferText } from './progress-line.ts';
+import { ProgressLine, type TransferProgress } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 import { isClean, printVerification } from './verify-report.ts';
 
@@ -69,7 +69,7 @@ export async function verifyCommand(options: VerifyCommandOptions, terminal: Ter
       onObject: (bytes) => {
         progress.doneObjects++;
         progress.doneBytes += bytes;
-        line.show((seconds) => transferText(progress, seconds));
+        line.showTransfer(progress);
       },
     });
     stop.abort(new ChatlogError('stopped', 'stopped'));
