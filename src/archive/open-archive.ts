@@ -50,7 +50,7 @@ export async function openArchive(options: OpenArchiveOptions): Promise<ObjectSt
     });
   const directory = resolve(place ?? config!.archive.directory);
   const isMade = access === 'create' && place === undefined;
-  if (!isMade) await demandDirectory(directory, place === undefined);
+  if (!isMade) await demandDirectory(directory, place === undefined, access);
   const how = access === 'read' ? 'read' : 'write';
   return createObjectStore({ s3: undefined, archive: { directory }, upload }, log, how);
 }
@@ -65,7 +65,11 @@ export function archiveBucket({
   return isS3(place) ? namedBucket(place, config?.s3, env) : undefined;
 }
 
-async function demandDirectory(directory: string, isConfigured: boolean): Promise<void> {
+async function demandDirectory(
+  directory: string,
+  isConfigured: boolean,
+  access: ArchiveAccess,
+): Promise<void> {
   const info = await stat(directory).catch(() => undefined);
   if (info?.isDirectory()) return;
   throw new ChatlogError(
@@ -74,7 +78,9 @@ async function demandDirectory(directory: string, isConfigured: boolean): Promis
     {
       hint: isConfigured
         ? 'The configuration has no "s3": its "archive.directory" is meant. Where nothing was recorded yet there is none.'
-        : 'Check --archive.',
+        : access === 'create'
+          ? 'Check --archive; make the directory first where it is to be a new archive.'
+          : 'Check --archive.',
     },
   );
 }

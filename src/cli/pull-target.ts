@@ -26,6 +26,7 @@ const BY_EXTENSION: Readonly<Record<string, FormatName>> = {
   '.csv': 'csv',
   '.txt': 'text',
   '.log': 'raw',
+  '.raw': 'raw',
   '.html': 'html',
   '.htm': 'html',
   '.parquet': 'parquet',
