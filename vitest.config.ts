@@ -4,8 +4,8 @@ import { SummaryReporter } from './test/support/summary-reporter.ts';
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Two cores are what a small CI machine has, and real servers and Chatlog itself run beside the tests.
-    maxWorkers: 2,
+    // Two cores are what a small CI machine has; most tests of the whole program wait for something half of the time.
+    maxWorkers: 3,
     hookTimeout: 120_000,
     passWithNoTests: false,
     reporters: ['default', new SummaryReporter()],

@@ -15,7 +15,7 @@ import { startS3, type TestS3 } from '../support/s3-server.ts';
 import { type TempDir, tempDir } from '../support/temp-dir.ts';
 
 const HOUR_MS = 3_600_000;
-const HOURS = 40;
+const HOURS = 28;
 const LINES_AN_HOUR = 60;
 
 let s3: TestS3;
@@ -112,7 +112,7 @@ it('brings everything in once, byte for byte, however often it is killed, and ch
 
   const killed = { bucket: await s3.createBucket() };
   let kills = 0;
-  for (let delayMs = 600; ; delayMs *= 1.3) {
+  for (let delayMs = 600; ; delayMs *= 1.5) {
     const child = start(killed);
     const done = finish(child).catch(() => undefined);
     const ended = await Promise.race([done, sleep(delayMs).then(() => 'late' as const)]);

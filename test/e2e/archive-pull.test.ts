@@ -72,7 +72,7 @@ beforeAll(async () => {
   model = modelOf();
   expect(segments.length).toBeGreaterThan(OBJECTS);
   slow = await startFaultFront(s3.endpoint);
-  slow.faults.push({ act: 'delay', ms: 200, match: isGet, times: Number.POSITIVE_INFINITY });
+  slow.faults.push({ act: 'delay', ms: 120, match: isGet, times: Number.POSITIVE_INFINITY });
 }, 300_000);
 afterAll(async () => {
   store.close();

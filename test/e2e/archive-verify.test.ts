@@ -69,21 +69,6 @@ async function bucket(): Promise<Place> {
   };
 }
 
-async function directory(): Promise<Place> {
-  const home = await tempDir('archive');
-  const config = { archive: { directory: home.path } };
-  return {
-    config,
-    store: createObjectStore(configSchema.parse(config), silentLog),
-    damage: async (key, bytes) => {
-      // A file of its own: the recorder's may be the same one.
-      await unlink(home.join(key));
-      await writeFile(home.join(key), bytes);
-    },
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
-  };
-}
-
 /** What two recorders left: five hours of a day that is over, and of today what came around outages. */
 async function record(place: Place, home: TempDir): Promise<void> {
   await using server = await startTwitchServer({ tls: false });
@@ -169,16 +154,14 @@ async function keysOf({ store }: Place): Promise<string[]> {
   return keys;
 }
 
-describe.each([
-  ['a bucket', bucket],
-  ['a directory', directory],
-])('an archive in %s', { timeout: 300_000 }, (_, open) => {
+// In a directory: `src/archive/verify/verify-archive.test.ts`.
+describe('an archive in a bucket', { timeout: 300_000 }, () => {
   let place: Place;
   let home: TempDir;
   let past: string[];
   let manifest: string;
   beforeAll(async () => {
-    [place, home] = [await open(), await tempDir()];
+    [place, home] = [await bucket(), await tempDir()];
     await record(place, home);
     const prefix = `${new Date(PAST_MS).toISOString().slice(0, 10).replaceAll('-', '/')}/twitch/`;
     manifest = `${prefix}_manifest-0001.json`;
@@ -189,8 +172,6 @@ describe.each([
     await home[Symbol.asyncDispose]();
   });
 
-  // Where an archive lies makes no difference to these.
-  const inBucket = test.runIf(open === bucket);
   const bytesOf = (key: string) => collect(place.store.get(key, never));
   const expectClean = async () => expect(await verify(home)).toMatchObject({ code: 0, found: [] });
 
@@ -249,52 +230,49 @@ describe.each([
     for (const [key, bytes] of before) expect((await bytesOf(key)).equals(bytes)).toBe(true);
   });
 
-  inBucket(
-    'doubled, misplaced and foreign objects and a stale manifest are found, and nothing else',
-    async () => {
-      const key = past.find((candidate) => candidate.includes('_0400'))!;
-      const { description } = (await place.store.head(key, never))!;
-      const path = home.join('planted');
-      await writeFile(path, await bytesOf(key));
-      const doubled = key.replace('.jsonl', '-0.jsonl');
-      const wrongHour = key.replace('_0400', '_0500');
-      const wrongDay = `2019/01/01${key.slice(10)}`;
-      const foreign = ['lost+found/x', `${dirname(key)}/README.md`];
-      const planted = [doubled, wrongHour, wrongDay, ...foreign];
-      for (const name of planted) await place.store.put(name, { path, description: description! }, never);
-      expect(await verify(home)).toMatchObject({
-        code: 1,
-        found: [
-          ...foreign.map((name) => ['foreign_file', name]),
-          ['manifest_stale', manifest],
-          // The first of the three in the order of keys is taken for the one.
-          ...[wrongHour, doubled, key]
-            .toSorted()
-            .slice(1)
-            .map((name) => ['object_doubled', name]),
-          ['wrong_hour', wrongDay],
-          ['wrong_hour', wrongHour],
-        ].toSorted(),
-      });
-      for (const name of planted) await place.store.remove(name, never);
-      await expectClean();
+  test('doubled, misplaced and foreign objects and a stale manifest are found, and nothing else', async () => {
+    const key = past.find((candidate) => candidate.includes('_0400'))!;
+    const { description } = (await place.store.head(key, never))!;
+    const path = home.join('planted');
+    await writeFile(path, await bytesOf(key));
+    const doubled = key.replace('.jsonl', '-0.jsonl');
+    const wrongHour = key.replace('_0400', '_0500');
+    const wrongDay = `2019/01/01${key.slice(10)}`;
+    const foreign = ['lost+found/x', `${dirname(key)}/README.md`];
+    const planted = [doubled, wrongHour, wrongDay, ...foreign];
+    for (const name of planted) await place.store.put(name, { path, description: description! }, never);
+    expect(await verify(home)).toMatchObject({
+      code: 1,
+      found: [
+        ...foreign.map((name) => ['foreign_file', name]),
+        ['manifest_stale', manifest],
+        // The first of the three in the order of keys is taken for the one.
+        ...[wrongHour, doubled, key]
+          .toSorted()
+          .slice(1)
+          .map((name) => ['object_doubled', name]),
+        ['wrong_hour', wrongDay],
+        ['wrong_hour', wrongHour],
+      ].toSorted(),
+    });
+    for (const name of planted) await place.store.remove(name, never);
+    await expectClean();
 
-      // A manifest that lists less than there is, as somebody writes it who keeps its digest right.
-      const text = await bytesOf(manifest);
-      const less = Buffer.from(text.toString().replace(/^\{"key".*\n/m, ''));
-      await writeFile(path, less);
-      const forged = describedLines(less, { compression: 'none' }).description;
-      await place.store.overwrite(manifest, { path, description: forged }, never);
-      expect(await verify(home)).toMatchObject({ code: 1, found: [['manifest_stale', manifest]] });
-      await place.store.remove(manifest, never);
-      expect(await verify(home, '--write-manifests')).toMatchObject({ code: 0, found: [] });
-      expect((await bytesOf(manifest)).toString().split('\n').slice(5)).toEqual(
-        text.toString().split('\n').slice(5),
-      );
-    },
-  );
+    // A manifest that lists less than there is, as somebody writes it who keeps its digest right.
+    const text = await bytesOf(manifest);
+    const less = Buffer.from(text.toString().replace(/^\{"key".*\n/m, ''));
+    await writeFile(path, less);
+    const forged = describedLines(less, { compression: 'none' }).description;
+    await place.store.overwrite(manifest, { path, description: forged }, never);
+    expect(await verify(home)).toMatchObject({ code: 1, found: [['manifest_stale', manifest]] });
+    await place.store.remove(manifest, never);
+    expect(await verify(home, '--write-manifests')).toMatchObject({ code: 0, found: [] });
+    expect((await bytesOf(manifest)).toString().split('\n').slice(5)).toEqual(
+      text.toString().split('\n').slice(5),
+    );
+  });
 
-  inBucket('is clean when its days were compacted, and a damaged day object is found', async () => {
+  test('is clean when its days were compacted, and a damaged day object is found', async () => {
     expect(await command(home.join('one'), 'compact', '--quiet')).toMatchObject({ code: 0, stderr: '' });
     const days = (await keysOf(place)).filter((key) => /-day\.jsonl/.test(key));
     expect(days).toHaveLength(CHANNELS.length);

@@ -33,7 +33,7 @@ const FAULTS: [what: string, inject: string, says: RegExp][] = [
 ];
 
 describe('a bad disk under the whole process', () => {
-  it.each(FAULTS)(
+  it.concurrent.each(FAULTS)(
     'fails %s: every line is there once in the end',
     async (_, inject, says) => {
       await using dir = await tempDir('bad-disk');

@@ -95,9 +95,9 @@ async function world(kind: 'directory' | 'S3'): Promise<World> {
 }
 
 /** Two recorders' hours of some channels, over midnight. */
-function recorders(seed: number, lines = 70): string[][] {
+function recorders(seed: number, lines = 50): string[][] {
   const random = seededRandom(seed);
-  const all = indexLines({ seed, lines, startMs: START, spanMs: 6 * HOUR_MS }).filter(isNeighbour);
+  const all = indexLines({ seed, lines, startMs: START, spanMs: 5 * HOUR_MS }).filter(isNeighbour);
   const copies = all.flatMap((line) => {
     const event = JSON.parse(line) as ChatEvent;
     if (random(2) === 0 || event.received_at === undefined) return [];

