@@ -1,9 +1,9 @@
 /**
  * `chatlog verify` over what really was recorded: by two recorders, through restarts, kills and lost connections, with lines
- * filled from the history; on a real S3 server and in a directory. Each planted fault is found, and nothing else.
+ * filled from the history; on a real S3 server. Each planted fault is found, and nothing else.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
