@@ -14,7 +14,7 @@ import { releaseBytes } from '../scan/line-batch.ts';
 import { type Selection, segmentMatcher } from '../selection.ts';
 import type { FileCompression } from './line-encoder.ts';
 import { PartFile } from './part-file.ts';
-import { addFindings, pulledBytes, scannerOf } from './pull-lines.ts';
+import { addFindings, isWhole, pulledBytes, scannerOf } from './pull-lines.ts';
 import type { PullOptions, PullResult } from './pull-options.ts';
 import { type PulledFile, PullState } from './pull-state.ts';
 import { channelTitle } from './selection-title.ts';
@@ -152,7 +152,9 @@ class DirectoryPuller {
     }
     addFindings(result.findings, scanner.findings);
     await file.sync();
-    await this.#state.add({ ...wanted, bytes: count > 0 ? file.bytes : 0, lines: count });
+    // What could not be read whole is of no sources: the next run reads it again.
+    const sources = isWhole(scanner.findings) ? wanted.sources : '';
+    await this.#state.add({ ...wanted, sources, bytes: count > 0 ? file.bytes : 0, lines: count });
     if (count === 0) {
       await file.discard();
       if (isOurs) await rm(path, { force: true });

@@ -8,7 +8,7 @@ import { releaseBytes } from '../scan/line-batch.ts';
 import type { SelectedDay } from '../selection.ts';
 import { type Checkpoint, removeCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { PartFile } from './part-file.ts';
-import { pulledBytes, scannerOf } from './pull-lines.ts';
+import { isWhole, pulledBytes, scannerOf } from './pull-lines.ts';
 import type { PullOptions, PullResult } from './pull-options.ts';
 import { selectionTitle } from './selection-title.ts';
 import { SourceChain } from './source-digest.ts';
@@ -44,7 +44,8 @@ export async function pullToFile(options: PullOptions, target: FileTarget): Prom
     releaseBytes(bytes);
     written += count;
     const isDue = file.bytes - savedBytes >= CHECKPOINT_BYTES || performance.now() - savedMs >= CHECKPOINT_MS;
-    if (nextMs === undefined || !isDue) continue;
+    // Whoever goes on from a checkpoint does not hear of damage before it.
+    if (nextMs === undefined || !isDue || !isWhole(scanner.findings)) continue;
     await file.sync();
     const sources = chain.digestBefore(nextMs);
     const place = { untilMs: nextMs, bytes: file.bytes, lines: written, sources };

@@ -43,6 +43,11 @@ export function pulledBytes(
   return encodeLines(recut(wanted, PIECE_BYTES), encoding, pool, fromMs !== undefined);
 }
 
+/** Whether every object could be read to its end. */
+export function isWhole({ damaged, missing }: Pick<Findings, 'damaged' | 'missing'>): boolean {
+  return damaged.length + missing.length === 0;
+}
+
 /** What several scanners found, as one. */
 export function addFindings(to: Findings, from: Findings): void {
   for (const name of ['lines', 'linesBytes', 'unreadable', 'misplaced', 'duplicates'] as const)

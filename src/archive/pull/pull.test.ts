@@ -1,7 +1,7 @@
-import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { modelLines } from '../../../test/support/archive-model.ts';
 import { type ArchivedSegment, archiveLines, putSegment } from '../../../test/support/archive-objects.ts';
 import { indexLines, seededRandom } from '../../../test/support/index-lines.ts';
@@ -11,6 +11,7 @@ import { createDirectoryObjectStore } from '../../storage/directory-object-store
 import { WorkerPool } from '../scan/worker-pool.ts';
 import { EVERYTHING, type Selection } from '../selection.ts';
 import { surveyArchive } from '../survey.ts';
+import { readCheckpoint } from './checkpoint.ts';
 import { pullToDirectory, wholeDays } from './pull-directory.ts';
 import { pullToFile } from './pull-file.ts';
 import type { PullOptions, PullResult } from './pull-options.ts';
@@ -151,6 +152,25 @@ describe('to a folder', () => {
     expect(filtered.filesRefused.length).toBe(modelFiles(it.segments).size);
   });
 
+  it('reads a damaged object again with every run, until it is mended', async () => {
+    await using it = await archive(9, 200);
+    const object = it.path('archive', it.segments[0]!.key);
+    const whole = await readFile(object);
+    const flipped = Buffer.from(whole);
+    flipped[flipped.length >> 1]! ^= 0xff;
+    await writeFile(object, flipped);
+    for (let run = 0; run < 2; run++) {
+      const { findings } = await it.pulling(pull(it.path('out')));
+      expect(findings.damaged).toEqual([{ key: it.segments[0]!.key, reason: expect.any(String) }]);
+    }
+    await writeFile(object, whole);
+    const mended = await it.pulling(pull(it.path('out')));
+    expect(mended).toMatchObject({ files: 1, findings: { damaged: [] } });
+    const files = await filesBelow(it.path('out'));
+    files.delete(STATE);
+    expect(files).toEqual(modelFiles(it.segments));
+  });
+
   it('keeps what holds more of a day than is asked for', async () => {
     await using it = await archive(5);
     await it.pulling(pull(it.path('out')));
@@ -189,6 +209,38 @@ describe('to a file', () => {
     expect((await readdir(it.directory.path)).sort()).toEqual(['all.jsonl', 'archive']);
     await it.pulling((options) => pullToFile(options, target(it.path('all.zst'))), { compress: 'zstd' });
     expect(zstdDecompressSync(await readFile(it.path('all.zst'))).toString()).toBe(text(model(it.segments)));
+  });
+
+  it('is not gone on with from behind damage', async () => {
+    await using it = await archive(10, 1);
+    const channel = 'long';
+    const keys: string[] = [];
+    for (let hour = 0; hour < 8; hour++) {
+      const startMs = START_MS + hour * HOUR_MS;
+      const lines = Array.from({ length: 10 }, (_, index) => {
+        const timestamp = new Date(startMs + index).toISOString();
+        return JSON.stringify({ timestamp, channel, message: 'x'.repeat(100_000), platform: 'irc-a' });
+      });
+      keys.push(await putSegment(it.store, { platform: 'irc-a', channel, startMs }, lines));
+    }
+    // Nothing takes the place of a folder: the pull fails in its end, and leaves its checkpoint.
+    const path = it.path('folder.jsonl');
+    await mkdir(join(path, 'x'), { recursive: true });
+    let nowMs = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      nowMs += 10_000;
+      return nowMs;
+    });
+    try {
+      const pulled = () => it.pulling((options) => pullToFile(options, target(path)));
+      await expect(pulled()).rejects.toThrow('EISDIR');
+      expect(await readCheckpoint(path)).toMatchObject({ bytes: expect.any(Number) });
+      await truncate(it.path('archive', keys[0]!), (await stat(it.path('archive', keys[0]!))).size - 5);
+      await expect(pulled()).rejects.toThrow('EISDIR');
+      expect(await readCheckpoint(path)).toBeUndefined();
+    } finally {
+      clock.mockRestore();
+    }
   });
 });
 
