@@ -20,30 +20,37 @@ export function sourceDigest(
   return hash('sha256', [...objects, ...wishes].join(''), 'hex');
 }
 
+/** Of what begins at the same time: an hour's segments, or a day's first hour with its day object. */
+type HourDigest = readonly [fromMs: number, digest: string];
+
 /** The digest of all sources before a time that moves on, without keeping them. */
 export class SourceChain {
   readonly #decisions: readonly Decision[];
   #chain = '';
-  #days: SelectedDay[] = [];
+  #days: { dayMs: number; hours: HourDigest[] }[] = [];
 
   constructor(decisions: readonly Decision[]) {
     this.#decisions = decisions;
   }
 
   /** In order of time. */
-  add(day: SelectedDay): void {
-    this.#days.push(day);
+  add({ dayMs, segments }: SelectedDay): void {
+    const hours = [...Map.groupBy(segments, (segment) => segmentSpan(segment).fromMs)]
+      .sort(([a], [b]) => a - b)
+      .map(([fromMs, ofHour]): HourDigest => [fromMs, sourceDigest(ofHour, [])]);
+    this.#days.push({ dayMs, hours });
   }
 
   /** Of segments that can hold lines before this time. @param untilMs not before that of an earlier call */
   digestBefore(untilMs: number): string {
     for (let [day] = this.#days; day && day.dayMs + DAY_MS <= untilMs; [day] = this.#days) {
-      this.#chain = hash('sha256', `${this.#chain} ${sourceDigest(day.segments, [])}`, 'hex');
+      this.#chain = hash('sha256', [this.#chain, ...day.hours.map(([, digest]) => digest)].join(' '), 'hex');
       this.#days.shift();
     }
-    const begun = this.#days.flatMap(({ segments }) =>
-      segments.filter((segment) => segmentSpan(segment).fromMs < untilMs),
-    );
-    return hash('sha256', `${this.#chain} ${sourceDigest(begun, this.#decisions)}`, 'hex');
+    const begun = this.#days
+      .flatMap(({ hours }) => hours.filter(([fromMs]) => fromMs < untilMs))
+      .map(([, digest]) => digest);
+    const wishes = sourceDigest([], this.#decisions);
+    return hash('sha256', [this.#chain, ...begun, wishes].join(' '), 'hex');
   }
 }
