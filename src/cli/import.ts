@@ -57,11 +57,15 @@ export async function importCommand(
     if (!mayBegin(plan, terminal)) return EXIT.usage;
     const startedMs = performance.now();
     const { config, store } = archive;
+    const decisions = () => readDecisions({ store, dataDir: config?.data_dir }, stop.signal);
+    const decided = await decisions();
+    const known = new Set(decided.map(({ id }) => id));
     const report = await importArchive(
       {
         ...parsed.request,
         store,
-        privacy: gateOf(await readDecisions({ store, dataDir: config?.data_dir }, stop.signal)),
+        privacy: gateOf(decided),
+        decidedSince: async () => (await decisions()).filter(({ id }) => !known.has(id)),
         origin: { formatVersion: RECORD_FORMAT_VERSION, instance: config?.instance ?? '' },
         level: config?.recorder.compression_level,
         dryRun,

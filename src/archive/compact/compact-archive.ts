@@ -10,7 +10,7 @@ import { daySpan, isDayObject } from '../../storage/segment-span.ts';
 import { dayText, type PlatformDay } from '../manifest/manifest-key.ts';
 import { type Selection, selectedDays } from '../selection.ts';
 import type { ChannelDay, CompactTools, MadeDay } from './compact-tools.ts';
-import { type MadeParquet, makeParquet } from './day-parquet.ts';
+import { hasParquet, type MadeParquet, makeParquet } from './day-parquet.ts';
 import { makeDay } from './make-day.ts';
 import { removeSources } from './stored-day.ts';
 
@@ -150,7 +150,7 @@ class PlatformDayRun {
     for (const one of planned) {
       if (isCompact(one) && !parquet) this.#note({ ...reportOf(one), outcome: 'unchanged' });
       else if (this.#options.dryRun)
-        this.#note({ ...reportOf(one), outcome: isCompact(one) ? 'unchanged' : 'would compact' });
+        this.#note({ ...reportOf(one), outcome: (await this.#isDone(one)) ? 'unchanged' : 'would compact' });
       else {
         const done = await this.#attempt(one, () => this.#make(one));
         if (done) made.push({ planned: one, ...done });
@@ -175,6 +175,12 @@ class PlatformDayRun {
     for (const key of stayed) gone.delete(key);
     // What could not be told anew is at worst a stale manifest, which verifying finds.
     if (gone.size > 0) await this.#tellOf(day, made, gone).catch(() => this.#tools.signal.throwIfAborted());
+  }
+
+  /** With its table, where one is asked for. */
+  async #isDone(one: Planned): Promise<boolean> {
+    if (!isCompact(one)) return false;
+    return !this.#options.parquet || (await hasParquet(one.day, one.segments[0]!, this.#tools));
   }
 
   #goneOf(made: readonly Made[]): Set<string> {

@@ -60,7 +60,9 @@ export interface MadeDay {
   sources: MergedSource[];
   /** Keys that tell of day objects among the sources, or of ones that are gone. */
   tellers: string[];
-  /** Gap lines in it; undefined where it was not read. */
+  /** Somebody was taken out of it who is in the segments: manifests may tell of them, too. */
+  hasForgotten: boolean;
+  /** Gap lines in it; undefined where it was not read, or is not as it was read. */
   gaps: FoundGap[] | undefined;
   /** Lines that were left out because another one is the same event. */
   duplicates: number;

@@ -47,6 +47,19 @@ export async function makeParquet(
   throw new ChatlogError('object_changes', `${object.key} changes all the time`, { retryable: true });
 }
 
+/** Whether there is one of the lines as the object has them now. */
+export async function hasParquet(
+  day: ChannelDay,
+  object: StoredSegment,
+  { store, signal }: Pick<CompactTools, 'store' | 'signal'>,
+): Promise<boolean> {
+  const source = await store.head(object.key, signal);
+  return (
+    source?.description !== undefined &&
+    isTableOf(await store.head(parquetKey(day), signal), source.description)
+  );
+}
+
 function isTableOf(table: ObjectHead | undefined, { linesSha256 }: SegmentDescription): boolean {
   return table?.description?.linesSha256 === linesSha256 && table.description.objectBytes === table.bytes;
 }
@@ -72,6 +85,9 @@ async function putTable(
     const written = await writeTable(lines, path, title);
     // Of the lines that were copied, which may be others by now.
     const body = { path, description: { ...description, ...copies[0]!.description, ...written } };
+    // Somebody may have been forgotten in it since, and the forgetting has passed by here.
+    const now = await store.head(object.key, signal);
+    if (now?.description?.linesSha256 !== body.description.linesSha256) return;
     if (isThere) await store.overwrite(key, body, signal);
     else if ((await store.put(key, body, signal)) === 'conflict')
       throw new ChatlogError('key_taken', `${key} was taken by somebody else`, { retryable: true });

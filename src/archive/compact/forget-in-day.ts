@@ -54,24 +54,29 @@ export async function withoutForgotten(
   });
 }
 
-/** Carries out in the object that was put what was decided since it was made. */
+/** Carries out in the object that was put what was decided since it was made; whether that changed anything. */
 export async function carryOutIn(
   key: string,
   before: readonly Decision[],
-  day: ChannelDay,
+  channel: Pick<ChannelDay, 'platform' | 'channel'>,
   directory: string,
-  { store, signal, decisions }: CompactTools,
-): Promise<void> {
+  { store, signal, decisions }: Pick<CompactTools, 'store' | 'signal' | 'decisions'>,
+): Promise<boolean> {
   const known = new Set(before.map(({ id }) => id));
   const judge = judgeOf(
     (await decisions()).filter(({ id }) => !known.has(id)),
-    day,
+    channel,
   );
-  if (!judge) return;
-  await forgetObject(key, 'zstd', { store, judge, scratch: directory, onRewritten: async () => {}, signal });
+  if (!judge) return false;
+  const options = { store, judge, scratch: directory, onRewritten: async () => {}, signal };
+  const { removed, blanked } = await forgetObject(key, 'zstd', options);
+  return removed + blanked > 0;
 }
 
-function judgeOf(decisions: readonly Decision[], { platform, channel }: ChannelDay): LineJudge | undefined {
+function judgeOf(
+  decisions: readonly Decision[],
+  { platform, channel }: Pick<ChannelDay, 'platform' | 'channel'>,
+): LineJudge | undefined {
   const judges = decisions
     .filter((one): one is ForgettingDecision => one.kind === 'forget' || one.kind === 'purge_message')
     .map((decision) => lineJudge(decision))

@@ -28,7 +28,7 @@ export async function madeBefore(stored: StoredDay, tools: CompactTools): Promis
       isNew: false,
       sources,
       tellers: tellersOf(stored, object.key),
-      ...{ gaps: undefined, duplicates: 0, unreadable: 0 },
+      ...{ hasForgotten: false, gaps: undefined, duplicates: 0, unreadable: 0 },
       bytesBefore: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }

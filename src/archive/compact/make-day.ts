@@ -82,7 +82,9 @@ async function makeNew(
   const body = await withoutForgotten({ path, description: merged }, asked, day, directory, tools);
   const object = await putDay(day, stored, body, sources, tools);
   await step('forget');
-  await carryOutIn(object.segment.key, asked, day, directory, tools);
+  const isRewritten = await carryOutIn(object.segment.key, asked, day, directory, tools);
+  const hasForgotten = isRewritten || body.path !== path;
+  const described = isRewritten ? (await store.head(object.segment.key, signal))?.description : undefined;
   await step('tell');
   const others = sources.filter(({ segment }) => segment.key !== object.segment.key);
   if (others.length > 0)
@@ -96,7 +98,7 @@ async function makeNew(
   const { duplicates, unreadable, gaps } = scanner.findings;
   return {
     object: object.segment,
-    description: object.description,
+    description: described ?? object.description,
     isNew: object.isNew,
     sources: others.map(({ segment, summary, objectSha256 }) => ({
       segment,
@@ -104,7 +106,9 @@ async function makeNew(
       objectSha256,
     })),
     tellers: tellersOf(stored, object.segment.key),
-    ...{ duplicates, unreadable, gaps },
+    ...{ duplicates, unreadable, hasForgotten },
+    // What gaps say of a person was not taken out of what was read.
+    gaps: hasForgotten ? undefined : gaps,
     bytesBefore: segments.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }

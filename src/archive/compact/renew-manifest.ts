@@ -1,7 +1,7 @@
 /** The manifest of a day that was compacted: of days that have one. */
 import { manifestObject } from '../manifest/manifest.ts';
 import { dayPrefix, type PlatformDay, parseManifestKey } from '../manifest/manifest-key.ts';
-import { writeManifest } from '../manifest/write-manifest.ts';
+import { removeManifests, writeManifest } from '../manifest/write-manifest.ts';
 import type { CompactTools, MadeDay } from './compact-tools.ts';
 
 /** Another generation, with the day objects and without what they stand for. Throws what the store throws. */
@@ -13,7 +13,7 @@ export async function renewManifest(
 ): Promise<void> {
   if (!(await hasManifest(day, { store, signal }))) return;
   const known = new Map(made.map((one) => [one.object.key, one]));
-  await writeManifest(
+  const written = await writeManifest(
     {
       ...{ ...day, store, scratch, by: '', now: Date.now, without: gone },
       known: (key, linesSha256) => {
@@ -25,6 +25,9 @@ export async function renewManifest(
     },
     signal,
   );
+  // Older ones tell the reasons of gaps, which may have named somebody who is forgotten.
+  if (written && made.some(({ hasForgotten }) => hasForgotten))
+    await removeManifests({ store, ...day }, signal, parseManifestKey(written.key)!.generation);
 }
 
 async function hasManifest(

@@ -40,11 +40,15 @@ export async function demandStored(
   });
 }
 
-/** Removes those that are still what was merged. Returns the keys of those that are not: the next run takes them in. */
+/**
+ * Removes those that are still what was merged. Returns the keys of those that stay: they are not, or the day object is no
+ * more what was verified. The next run looks at them again.
+ */
 export async function removeSources(
-  made: Pick<MadeDay, 'sources' | 'tellers'>,
+  made: Pick<MadeDay, 'object' | 'description' | 'sources' | 'tellers'>,
   { store, signal, onStep }: CompactTools,
 ): Promise<string[]> {
+  if (!(await isThere(made, { store, signal }))) return made.sources.map(({ segment }) => segment.key);
   const changed: string[] = [];
   // All that they tell stands beside the new object, too. As long as a source is there, the next run comes by here.
   for (const key of made.tellers) await store.remove(key, signal);
@@ -56,6 +60,16 @@ export async function removeSources(
     else changed.push(key);
   });
   return changed;
+}
+
+async function isThere(
+  { object, description }: Pick<MadeDay, 'object' | 'description'>,
+  { store, signal }: Pick<CompactTools, 'store' | 'signal'>,
+): Promise<boolean> {
+  const head = await store.head(object.key, signal);
+  if (!head?.description) return head?.bytes === object.bytes;
+  const { linesSha256, objectBytes } = head.description;
+  return linesSha256 === description.linesSha256 && objectBytes === head.bytes;
 }
 
 /** True also where it is gone. */

@@ -2,13 +2,14 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { modelLines } from '../../../test/support/archive-model.ts';
 import { corpusLines } from '../../../test/support/corpus.ts';
 import { type TempDir, tempDir } from '../../../test/support/temp-dir.ts';
 import { originalLine } from '../../connectors/original-line.ts';
 import type { ChatEvent } from '../../event.ts';
 import { messageKey } from '../../index/message-key.ts';
 import { ChatlogError } from '../../lib/errors.ts';
-import { makeDecision, personDigests } from '../../privacy/decision.ts';
+import { type Decision, makeDecision, personDigests } from '../../privacy/decision.ts';
 import { DecisionGate } from '../../privacy/decision-gate.ts';
 import { OPEN_GATE, type PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
@@ -27,6 +28,8 @@ interface Run {
   paths: string[];
   dryRun?: boolean;
   privacy?: PrivacyGate;
+  /** Since then. */
+  decided?: Decision[];
   store?: ObjectStore;
   format?: string;
   channel?: string;
@@ -38,6 +41,7 @@ async function run({
   paths,
   dryRun = false,
   privacy = OPEN_GATE,
+  decided = [],
   ...rest
 }: Run): Promise<ImportReport> {
   const store = rest.store ?? (await createDirectoryObjectStore(archive));
@@ -46,6 +50,7 @@ async function run({
     {
       store,
       privacy,
+      decidedSince: async () => decided,
       paths,
       settings: { zone: LocalZone.of(rest.zone ?? 'UTC'), channel: rest.channel },
       opened: new Map(),
@@ -74,14 +79,18 @@ async function contents(archive: string): Promise<Record<string, string>> {
   return Object.fromEntries((await Promise.all(found)).sort());
 }
 
-async function archivedLines(archive: string): Promise<string[]> {
+async function archivedSegments(archive: string): Promise<string[][]> {
   const store = await createDirectoryObjectStore(archive);
-  const lines: string[] = [];
+  const segments: string[][] = [];
   for await (const { key } of listSegments(store, {}, NEVER)) {
     const text = Buffer.concat(await Array.fromAsync(readSegment(store, key, NEVER))).toString();
-    lines.push(...text.split('\n').slice(0, -1));
+    segments.push(text.split('\n').slice(0, -1));
   }
-  return lines;
+  return segments;
+}
+
+async function archivedLines(archive: string): Promise<string[]> {
+  return (await archivedSegments(archive)).flat();
 }
 
 async function write(directory: TempDir, files: Record<string, string>): Promise<string> {
@@ -273,8 +282,9 @@ it('keeps equal lines that nothing tells apart as often as the source with the m
   });
   const archive = directory.join('archive');
   expect(await run({ archive, paths: [join(logs, 'b.jsonl')] })).toMatchObject({ newLines: 4 });
-  expect(await run({ archive, paths: [logs] })).toMatchObject({ newLines: 1, known: 4, doubled: 3 });
-  expect(await archivedLines(archive)).toHaveLength(5);
+  expect(await run({ archive, paths: [logs] })).toMatchObject({ newLines: 3, known: 2, doubled: 3 });
+  // As everybody reads them who reads all objects.
+  expect(modelLines(await archivedSegments(archive))).toHaveLength(5);
 });
 
 it('has each message as often as the file with the most of it, whatever files are imported with which, and when', async () => {
@@ -364,3 +374,29 @@ function bound(target: object, name: string | symbol): unknown {
   const value: unknown = Reflect.get(target, name);
   return typeof value === 'function' ? value.bind(target) : value;
 }
+
+it('puts lines that only their bytes identify as often as the source with the most of them, once and for all', async () => {
+  await using directory = await tempDir();
+  const line = (name: string) =>
+    `@tmi-sent-ts=1568552405000 :${name}!${name}@${name}.tmi.twitch.tv JOIN #xqc\n`;
+  const one = await write(directory, { 'one.txt': line('ann') });
+  const archive = directory.join('archive');
+  await run({ archive, paths: [join(one, 'one.txt')], format: 'irc-raw' });
+  await write(directory, { 'two.txt': line('ann').repeat(2) });
+  const two = { archive, paths: [join(one, 'two.txt')], format: 'irc-raw' };
+  expect(await run(two)).toMatchObject({ newLines: 2, known: 0, objects: 1 });
+  const before = await contents(archive);
+  expect(await run(two)).toMatchObject({ newLines: 0, known: 2, objects: 0 });
+  expect(await contents(archive)).toEqual(before);
+});
+
+it('puts nobody who was forgotten while the sources were read', async () => {
+  await using directory = await tempDir();
+  const logs = await write(directory, { 'Twitch/Channels/xqc/xqc-2019-09-15.log': CHATTERINO });
+  const archive = directory.join('archive');
+  const user = personDigests('twitch', '', ['ann']);
+  const decided = [makeDecision({ kind: 'forget', platform: 'twitch', user, by: 'test' }, Date.now())];
+  await run({ archive, paths: [logs], decided });
+  const lines = await archivedLines(archive);
+  expect(lines.map((text) => (JSON.parse(text) as ChatEvent).username)).toEqual(['bob']);
+});

@@ -14,17 +14,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
 import { systemErrorCode } from '../../lib/system-error.ts';
+import type { Decision } from '../../privacy/decision.ts';
 import type { PrivacyGate } from '../../privacy/privacy-gate.ts';
 import { encodeName } from '../../segment-name.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { SegmentOrigin } from '../../uploading/describe-segment.ts';
+import { carryOutIn } from '../compact/forget-in-day.ts';
 import { renewManifest } from '../compact/renew-manifest.ts';
 import type { PlatformDay } from '../manifest/manifest-key.ts';
 import { detectFormat } from './detect-format.ts';
 import { ExternalSort } from './external-sort.ts';
 import { type FoundSource, findSources } from './find-sources.ts';
 import type { ImportFormat, SourceReader } from './import-format.ts';
-import { mergeIntoArchive } from './merge-into-archive.ts';
+import { mergeIntoArchive, type StoredHour } from './merge-into-archive.ts';
 import { type ImportRequest, isUnknown, openFound } from './plan-import.ts';
 import type { Source } from './read-source.ts';
 import type { Rejects } from './rejects.ts';
@@ -33,6 +35,8 @@ import { type StagedDay, Staging } from './staging.ts';
 export interface ImportOptions extends ImportRequest {
   store: ObjectStore;
   privacy: PrivacyGate;
+  /** What people asked for since `privacy` was read. */
+  decidedSince(): Promise<readonly Decision[]>;
   origin: SegmentOrigin;
   /** Zstandard, 1 to 19; the recorder's when left out. */
   level?: number;
@@ -76,19 +80,38 @@ const LEFTOVER_AGE_MS = 24 * 3_600_000;
 /** Abort rejects with the signal's reason: what was put stays, and doing it again goes on from there. */
 export async function importArchive(options: ImportOptions, signal: AbortSignal): Promise<ImportReport> {
   await sweepScratch();
-  const scratch = await mkdtemp(join(tmpdir(), SCRATCH));
+  let scratch = '';
   await using sort = new ExternalSort();
   try {
     const staging = new Staging({ sort, privacy: options.privacy, nowMs: options.now() });
     const read = await readSources(options, staging, signal);
-    const written = await mergeIntoArchive({ ...options, scratch, staged: sort, days: staging.days }, signal);
-    if (!options.dryRun) await renewManifests(written.days, { store: options.store, scratch, signal });
+    // Reading can take days, and an old directory is taken for a leftover.
+    scratch = await mkdtemp(join(tmpdir(), SCRATCH));
+    const merge = { ...options, scratch, staged: sort, days: staging.days };
+    const { stored, ...written } = await mergeIntoArchive(merge, signal);
+    if (!options.dryRun) {
+      await carryOutInAll(stored, options, scratch, signal);
+      await renewManifests(written.days, { store: options.store, scratch, signal });
+    }
     return { ...read, ...written, rejects: options.rejects.count };
   } catch (error) {
     throw systemErrorCode(error) === 'ENOSPC' ? scratchFull(error) : error;
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    if (scratch !== '') await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Whoever was forgotten while sources were read is in what was put: the forgetting may have passed by before. */
+async function carryOutInAll(
+  stored: readonly StoredHour[],
+  { store, decidedSince }: ImportOptions,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const decided = await decidedSince();
+  if (decided.length === 0) return;
+  const tools = { store, signal, decisions: async () => decided };
+  for (const { key, ...channel } of stored) await carryOutIn(key, [], channel, scratch, tools);
 }
 
 /** Also of days to which nothing is added: an import that was broken off may have added it. */

@@ -16,8 +16,8 @@ import type { StagedDay } from './staging.ts';
 const LINE_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
- * Adds a key for every line that the archive has of the hours imported into. Throws what the storage said last, and
- * `object_corrupt` where an object is damaged: what it holds would be imported a second time.
+ * Adds a key for every line that the archive has of the hours imported into. Throws what the storage said last:
+ * `object_missing` where one went away since it was listed; and `object_corrupt` where an object is damaged: what it holds would be imported a second time.
  */
 export async function addKnownLines(
   store: ObjectStore,
@@ -29,10 +29,12 @@ export async function addKnownLines(
     timeMs >= dayMs &&
     timeMs < dayMs + DAY_MS &&
     ((hours >> Math.floor((timeMs - dayMs) / HOUR_MS)) & 1) === 1;
-  const segments = listSegments(store, { platform, channel, fromMs: dayMs, toMs: dayMs }, signal);
+  // Listed before any is read: what is merged into a day object meanwhile is then missed, not passed over.
+  const range = { platform, channel, fromMs: dayMs, toMs: dayMs };
+  const segments = await Array.fromAsync(listSegments(store, range, signal));
   const path = channelPath(platform, channel);
   let source = 0;
-  for await (const segment of segments) {
+  for (const segment of segments) {
     const { fromMs, toMs } = segmentSpan(segment);
     const isOfHour = toMs - fromMs <= HOUR_MS;
     if (isOfHour && !isImported(fromMs)) continue;

@@ -1,6 +1,8 @@
 /** From sorted imported lines to objects: channel by channel, day by day, hour by hour. */
 import { join } from 'node:path';
 import { lineKey } from '../../index/message-key.ts';
+import { ChatlogError } from '../../lib/errors.ts';
+import { encodeName } from '../../segment-name.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { ExternalSort } from './external-sort.ts';
 import type { ImportedDay, ImportOptions } from './import-archive.ts';
@@ -26,9 +28,20 @@ export interface MergeReport {
   objects: number;
   objectBytes: number;
   days: ImportedDay[];
+  /** What was put, or lay there already as it would have been put. */
+  stored: StoredHour[];
+}
+
+export interface StoredHour {
+  key: string;
+  /** As in keys. */
+  platform: string;
+  channel: string;
 }
 
 const STORES_AT_ONCE = 4;
+/** Of a day whose objects go away while they are read. */
+const LISTINGS_MAX = 4;
 
 export async function mergeIntoArchive(options: MergeOptions, signal: AbortSignal): Promise<MergeReport> {
   await using merge = new Merge(options, signal);
@@ -43,7 +56,15 @@ class Merge implements AsyncDisposable {
   readonly #options: MergeOptions;
   readonly #signal: AbortSignal;
   readonly #stop = new AbortController();
-  readonly #report: MergeReport = { newLines: 0, known: 0, doubled: 0, objects: 0, objectBytes: 0, days: [] };
+  readonly #report: MergeReport = {
+    newLines: 0,
+    known: 0,
+    doubled: 0,
+    objects: 0,
+    objectBytes: 0,
+    days: [],
+    stored: [],
+  };
   readonly #totalLines: number;
   #doneLines = 0;
   #day: OpenDay | undefined;
@@ -119,7 +140,9 @@ class Merge implements AsyncDisposable {
     while (this.#storing.size >= STORES_AT_ONCE) await Promise.race(this.#storing);
     this.#throwIfFailed();
     const stored = storeHour(file, this.#options, this.#signal).then(
-      ({ bytes }) => {
+      ({ key, bytes }) => {
+        const [platform, channel] = [encodeName(file.platform), encodeName(file.channel)];
+        this.#report.stored.push({ key, platform, channel });
         this.#report.objects++;
         this.#report.objectBytes += bytes;
         this.#tell();
@@ -158,7 +181,7 @@ class Merge implements AsyncDisposable {
 class OpenDay implements AsyncDisposable {
   readonly key: string;
   readonly report: ImportedDay;
-  readonly #sort = new ExternalSort();
+  #sort = new ExternalSort();
   #groups: AsyncGenerator<LineGroup> | undefined;
   #next: LineGroup | undefined;
 
@@ -168,7 +191,18 @@ class OpenDay implements AsyncDisposable {
   }
 
   async load(store: ObjectStore, signal: AbortSignal): Promise<void> {
-    await addKnownLines(store, this.report, this.#sort, signal);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await addKnownLines(store, this.report, this.#sort, signal);
+        break;
+      } catch (error) {
+        // Compacted meanwhile: its lines lie elsewhere now.
+        const isGone = error instanceof ChatlogError && error.code === 'object_missing';
+        if (!isGone || attempt === LISTINGS_MAX) throw error;
+        await this.#sort[Symbol.asyncDispose]();
+        this.#sort = new ExternalSort();
+      }
+    }
     this.#groups = groups(this.#sort.sorted());
     await this.#advance();
   }

@@ -39,12 +39,15 @@ export function newLines({ group, items }: LineGroup, known: readonly SortedItem
   return isByLine(parseKey(group).identity) ? newByCount(items, known) : newByNumber(items, known);
 }
 
-/** Lines that are equal in every byte: as many as the source with the most of them has, less those in the archive. */
+/**
+ * Lines that are equal in every byte: as many as the source with the most of them has. Whoever reads the archive takes the
+ * object with the most of them at its word, so that all are new where no object has as many.
+ */
 function newByCount(items: readonly SortedItem[], known: readonly SortedItem[]): NewLines {
-  const [wanted, there] = [mostInOneSource(items), mostInOneSource(known)];
-  const count = Math.max(0, wanted - there);
-  const texts = Array.from({ length: count }, () => items[0]!.text);
-  return { texts, known: wanted - count, doubled: items.length - wanted };
+  const wanted = mostInOneSource(items);
+  const isThere = mostInOneSource(known) >= wanted;
+  const texts = isThere ? [] : Array.from({ length: wanted }, () => items[0]!.text);
+  return { texts, known: isThere ? wanted : 0, doubled: items.length - wanted };
 }
 
 function mostInOneSource(items: readonly SortedItem[]): number {

@@ -3,13 +3,14 @@ import { emptyUploadedFacts } from '../../archive/manifest/uploaded-facts.ts';
 import type { Database } from '../../index/database/database.ts';
 import { removeBrokenIndexes } from '../../index/open-index-database.ts';
 import { withMaintenanceLock } from '../../index/retention/maintenance-lock.ts';
+import { blankRows } from './blank-rows.ts';
 import { type ForgetFilesOptions, forgetFiles } from './forget-files.ts';
 import { type ForgetObjectsOptions, forgetObjects } from './forget-objects.ts';
 import { forgetPersonRows } from './forget-person-rows.ts';
 import type { ForgetTally } from './forget-report.ts';
 import { applyToRows, purgeMessageRow } from './forget-rows.ts';
 import type { ForgetProgress, ForgetterOptions } from './forgetter.ts';
-import { allJudges, type ForgettingDecision, lineJudge } from './line-judge.ts';
+import { allJudges, type ForgettingDecision, type LineJudge, lineJudge } from './line-judge.ts';
 import type { Rewritten } from './rewrite-lines.ts';
 import { TouchedObjects } from './touched-objects.ts';
 
@@ -46,7 +47,7 @@ async function rewriteAll(
   { spool, keepers, store, database, config, windowMs }: CarryOutOptions & { windowMs: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const judge = allJudges(tasks.map(({ decision, needles }) => lineJudge(decision, needles)));
+  const judge = judgeOf(tasks);
   const onRewritten = async (rewritten: Rewritten) => {
     if (database) await applyToRows(database, rewritten, windowMs, signal);
   };
@@ -96,6 +97,11 @@ async function forgetRows(
     );
     progress.report.rows += messages;
   }
+  await blankRows(database, judgeOf(tasks), signal);
+}
+
+function judgeOf(tasks: readonly ForgetTask[]): LineJudge {
+  return allJudges(tasks.map(({ decision, needles }) => lineJudge(decision, needles)));
 }
 
 function enter(tasks: readonly ForgetTask[], phase: ForgetProgress['phase']): void {

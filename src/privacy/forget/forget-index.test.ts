@@ -140,6 +140,52 @@ describe('forgetting in the index', () => {
     expect(await dump(database)).not.toMatch(/twitch[^\n]*ölaf/);
   });
 
+  it('blanks rows of others also where another instance has rewritten the objects', async () => {
+    await using database = await openDatabase(kind);
+    const it = await world(database, 8);
+    await using directory = it.directory;
+    const chat = (number: number, members: Partial<ChatEvent>): ChatEvent => ({
+      timestamp: new Date(Date.UTC(2026, 9, 1, 12, number)).toISOString(),
+      ...{ channel: 'lirik', username: 'bob', user_id: '101', message: '', platform: 'twitch' },
+      ...members,
+      id: `01234567-89ab-4def-8123-${String(number).padStart(12, '0')}`,
+    });
+    const tags = { 'reply-parent-user-id': '777', 'reply-parent-msg-body': 'zq-secret' };
+    const events = [
+      chat(1, { username: 'zq_name', user_id: '777', message: 'zq-secret' }),
+      chat(2, { message: 'I told @ZQ_Name', reply_to: 'abcdef01-2345-4678-9abc-def012345678', tags }),
+      chat(3, { message: 'something else' }),
+    ];
+    const file = segmentFile(
+      { platform: 'twitch', channel: 'lirik', suffix: '-77', startMs: Date.UTC(2026, 9, 1, 12) },
+      'zstd',
+    );
+    const lines = Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    await it.store.put(objectKey(file)!, await writeObjectBody(directory.join(file), lines), never);
+    await it.indexer().indexOnce({ rebuild: false }, never);
+    const user = personDigests('twitch', '777', ['zq_name', 'ZQ_Name']);
+    const decision = makeDecision({ kind: 'forget', platform: 'twitch', user, by: 'test' }, NOW);
+    const other = new Forgetter({
+      spool: await openSpool(directory.join('other')),
+      keepers: NOBODY_RECORDS,
+      store: it.store,
+      database: undefined,
+      config: () => indexConfig(),
+      log: silentLog,
+    });
+    other.add(decision);
+    await other.carryOutAll(never);
+    expect((await it.segments()).flat().join('\n')).not.toMatch(/zq_name|zq-secret/i);
+    expect(await dump(database)).toMatch(/zq-secret/);
+    it.forgetter.add(decision);
+    await it.forgetter.carryOutAll(never);
+    await it.indexer().loader.derive();
+    expect(await dump(database)).not.toMatch(/zq_name|zq-secret/i);
+    const contents = await indexContents(database);
+    await it.indexer().indexOnce({ rebuild: true }, never);
+    expect(contents).toEqual(await indexContents(database));
+  });
+
   it('blanks rows of others and takes what pipelines kept of a person', async () => {
     await using database = await openDatabase(kind);
     const it = await world(database, 6);

@@ -124,8 +124,8 @@ export async function forgetObject(
       if (outcome === 'missing' || attempt < ATTEMPTS_MAX) continue;
       throw new ChatlogError('object_changes', `${key} changes all the time`, { retryable: true });
     } catch (error) {
-      // Rewritten by somebody else between the look and the reading.
-      if (isCorrupt(error) && attempt < ATTEMPTS_MAX) continue;
+      // Rewritten, merged or removed by somebody else between the look and the reading.
+      if ((isCorrupt(error) || isMissing(error)) && attempt < ATTEMPTS_MAX) continue;
       return unreadable(key, error);
     } finally {
       await rm(path, { force: true });
@@ -141,6 +141,10 @@ function isDay(key: string): boolean {
 function unreadable(key: string, error: unknown): ObjectReport {
   if (!isCorrupt(error)) throw error;
   return { key, removed: 0, blanked: 0, unreadable: true };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof ChatlogError && error.code === 'object_missing';
 }
 
 function isCorrupt(error: unknown): boolean {

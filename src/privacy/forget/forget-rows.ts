@@ -182,7 +182,7 @@ async function recountUserDays(session: Session): Promise<void> {
 }
 
 /** A row of somebody else, as its line reads now. */
-async function blankRow(session: Session, { before, after }: LineChange): Promise<void> {
+export async function blankRow(session: Session, { before, after }: LineChange): Promise<void> {
   if (!after) return;
   const where = [before.key, new Date(before.timeMs).toISOString()];
   const line = JSON.stringify(after.event);

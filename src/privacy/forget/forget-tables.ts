@@ -76,6 +76,8 @@ async function forgetTable(key: string, options: ForgetTablesOptions): Promise<O
   } catch (error) {
     if (error instanceof ChatlogError && error.code === 'object_corrupt')
       return { ...report, unreadable: true };
+    // Removed since the look.
+    if (error instanceof ChatlogError && error.code === 'object_missing') return report;
     throw error;
   } finally {
     await rm(directory, { recursive: true, force: true });
