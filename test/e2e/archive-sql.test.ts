@@ -4,7 +4,9 @@ import { zstdCompressSync } from 'node:zlib';
 import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { EVERYTHING } from '../../src/archive/selection.ts';
 import { DUCKDB_VERSION } from '../../src/archive/sql/duckdb.ts';
+import { gatherFiles } from '../../src/archive/sql/gather-files.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { ChatEvent } from '../../src/event.ts';
 import { makeDecision, personDigests } from '../../src/privacy/decision.ts';
@@ -176,6 +178,27 @@ test('what is wrong is said, with what to do about it', async () => {
   };
   expect(packageFile.optionalDependencies['@duckdb/node-api']).toBe(DUCKDB_VERSION);
 });
+
+test('it comes to its end where what has to be merged cannot be written', async () => {
+  await using place = await tempDir('sql');
+  const store = await createDirectoryObjectStore(place.join('archive'));
+  const recorders = [1, 2].map((recorder) =>
+    Array.from({ length: 400 }, (_, index) =>
+      JSON.stringify({
+        timestamp: new Date(Date.UTC(2026, 10, 20) + index * 600_000).toISOString(),
+        channel: 'long',
+        message: `${recorder} ${'x'.repeat(50_000)}`,
+        platform: 'irc-a',
+      }),
+    ),
+  );
+  await archiveLines(store, recorders);
+  const gathered = gatherFiles({
+    ...{ store, selection: EVERYTHING, decisions: [], cache: undefined, signal },
+    ...{ scratch: place.join('nowhere'), onProgress() {} },
+  });
+  await expect(gathered).rejects.toMatchObject({ code: 'ENOENT' });
+}, 30_000);
 
 test('people who opted out are not there, nor lines that are no JSON, which are counted', async () => {
   await using place = await tempDir('sql');

@@ -168,17 +168,22 @@ async function mergeInto(
   });
   const files: string[] = [];
   const batches = mergedLines(days, scanner)[Symbol.asyncIterator]();
-  for (let next = await batches.next(); !next.done; ) {
-    const path = join(scratch, `merged-${String(files.length).padStart(5, '0')}.jsonl.zst`);
-    const part = async function* () {
-      for (let written = 0; !next.done && written < MERGED_FILE_BYTES; next = await batches.next()) {
-        written += next.value.bytes.length;
-        yield Buffer.from(next.value.bytes);
-      }
-    };
-    const compressor = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-    await pipeline(Readable.from(part()), compressor, createWriteStream(path), { signal });
-    files.push(path);
+  try {
+    for (let next = await batches.next(); !next.done; ) {
+      const path = join(scratch, `merged-${String(files.length).padStart(5, '0')}.jsonl.zst`);
+      const part = async function* () {
+        for (let written = 0; !next.done && written < MERGED_FILE_BYTES; next = await batches.next()) {
+          written += next.value.bytes.length;
+          yield Buffer.from(next.value.bytes);
+        }
+      };
+      const compressor = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+      await pipeline(Readable.from(part()), compressor, createWriteStream(path), { signal });
+      files.push(path);
+    }
+  } finally {
+    // The threads' scans end with it: the pool waits for them.
+    await batches.return(undefined);
   }
   return { files, findings: scanner.findings };
 }
