@@ -13,7 +13,7 @@ import { readLines } from './read-lines.ts';
 import { ScanPort } from './scan-port.ts';
 import { emptyReport, type LineRequest, type ScannedSegment, type ScanReport } from './scan-request.ts';
 import { risingTimes, sortBatch } from './sort-batch.ts';
-import { type Run, SpillFile } from './spill-file.ts';
+import { blockBytes, type Run, SpillFile } from './spill-file.ts';
 import type { Task } from './tasks.ts';
 import { threadGate } from './thread-gate.ts';
 
@@ -74,6 +74,7 @@ class SegmentScanner {
     let heldBytes = 0;
     const spilled: { origin: Origin; run: Run }[] = [];
     let file: SpillFile | undefined;
+    const ofRun = blockBytes(this.#heldMax, this.#input.segments.length);
     const release = () => {
       for (const { batches } of held) batches.forEach(releaseBatch);
       held = [];
@@ -89,7 +90,7 @@ class SegmentScanner {
           heldBytes += sorted.bytes.length;
           if (heldBytes <= this.#heldMax) continue;
           file ??= new SpillFile();
-          for (const { origin, batches } of held) spilled.push({ origin, run: file.write(batches) });
+          for (const { origin, batches } of held) spilled.push({ origin, run: file.write(batches, ofRun) });
           release();
         }
       }

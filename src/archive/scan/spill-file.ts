@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { explainFileError } from '../../lib/explain-file-error.ts';
 import { type LineBatch, splitBatch } from './line-batch.ts';
 
-/** Of a run that is being read, about so much is in memory. */
+/** Of a run that is being read, about so much is in memory, or less where there are many. */
 const BLOCK_BYTES = 256 * 1024;
+const BLOCK_BYTES_MIN = 4096;
 
 interface Block {
   position: number;
@@ -21,6 +22,11 @@ interface Block {
 
 /** A sorted sequence of lines in the file. */
 export type Run = readonly Block[];
+
+/** Of blocks of about so many runs that are merged, so that all of them together fit into `heldMax`. */
+export function blockBytes(heldMax: number, runs: number): number {
+  return Math.min(BLOCK_BYTES, Math.max(BLOCK_BYTES_MIN, Math.floor(heldMax / runs)));
+}
 
 export class SpillFile implements Disposable {
   readonly #path: string;
@@ -35,10 +41,11 @@ export class SpillFile implements Disposable {
     if (process.platform !== 'win32') rmSync(this.#path);
   }
 
-  write(batches: Iterable<LineBatch>): Run {
+  /** @param blockBytes what of the run is in memory while it is read: see {@link blockBytes} */
+  write(batches: Iterable<LineBatch>, blockBytes: number = BLOCK_BYTES): Run {
     const blocks: Block[] = [];
     for (const batch of batches)
-      for (const part of splitBatch(batch, BLOCK_BYTES)) {
+      for (const part of splitBatch(batch, blockBytes)) {
         blocks.push({ position: this.#size, bytes: part.bytes.length, lines: part.times.length });
         for (const view of [part.times, part.offsets, part.bytes])
           this.#append(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
