@@ -71,7 +71,7 @@ describe('the hours and instances of a day', () => {
       const compressions = ['zstd', 'gzip', 'none'] as const;
       const before = await archiveLines(
         it.store,
-        recorded(seed, 500, 30),
+        recorded(seed, 250, 26),
         (index) => compressions[index % 3]!,
       );
       const report = await it.compact();

@@ -45,9 +45,9 @@ async function archive() {
 }
 
 /** What several recorders have of some channels over days, each in the order in which it came. */
-function recorded(seed: number, lines = 1_500): string[][] {
+function recorded(seed: number, lines = 700): string[][] {
   const random = seededRandom(seed);
-  const all = indexLines({ seed, lines, startMs: START_MS, spanMs: 50 * HOUR_MS });
+  const all = indexLines({ seed, lines, startMs: START_MS, spanMs: 28 * HOUR_MS });
   return [all, all.filter(() => random(3) === 0)];
 }
 

@@ -21,11 +21,11 @@ const HOUR_MS = 3_600_000;
 const START_MS = Date.UTC(2026, 10, 20);
 const eventOf = (line: string) => JSON.parse(line) as ChatEvent;
 
-async function archive(seed: number, lines = 700) {
+async function archive(seed: number, lines = 400) {
   const directory = await tempDir('pull');
   const store = await createDirectoryObjectStore(directory.join('archive'));
   const random = seededRandom(seed);
-  const all = indexLines({ seed, lines, startMs: START_MS, spanMs: 50 * HOUR_MS });
+  const all = indexLines({ seed, lines, startMs: START_MS, spanMs: 28 * HOUR_MS });
   const segments = await archiveLines(store, [all, all.filter(() => random(3) === 0)]);
   const pulling = async <T>(
     work: (options: PullOptions, said: string[]) => Promise<T>,
@@ -174,7 +174,7 @@ describe('to a folder', () => {
   it('keeps what holds more of a day than is asked for', async () => {
     await using it = await archive(5);
     await it.pulling(pull(it.path('out')));
-    const selection = { fromMs: START_MS + 30 * HOUR_MS };
+    const selection = { fromMs: START_MS + 25 * HOUR_MS };
     expect(await it.pulling(pull(it.path('out')), { selection })).toMatchObject({ files: 0 });
     await rm(it.path('out'), { recursive: true });
     const part = await it.pulling(pull(it.path('out')), { selection });
