@@ -91,6 +91,17 @@ describe('text', () => {
     );
   });
 
+  it('obeys nothing, wherever it stands', async () => {
+    const line = event({
+      timestamp: '2026\u001b]0;x\u0007T\u001b[31m',
+      username: '\u001b[2J',
+      message: '\u0007',
+    });
+    const text = (await converted('text', [line])).toString();
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+    expect(text).toContain('[2026\\u001b]0;');
+  });
+
   const gap = { until: '2026-11-20T13:10:00.000Z', backfill: 'complete', filled: 3 } as const;
   it.each<[Partial<ChatEvent>, string]>([
     [{ username: 'ann', message: 'hi  there' }, '#xqc <ann> hi  there'],

@@ -31,7 +31,7 @@ export function textParts(event: ChatEvent): TextParts {
   const message = event.type === 'raw' && event.message === '' ? (event.raw ?? '') : event.message;
   const isTold = sentence === undefined || (message !== '' && !SAID_ALREADY.has(eventType(event)));
   return {
-    time: `[${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}]`,
+    time: printable(`[${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}]`),
     channel: printable(platform === 'twitch' ? `#${channel}` : channel),
     lead: printable(leadOf(event, sentence, isTold)),
     message: isTold ? printable(message) : '',
