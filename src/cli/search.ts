@@ -19,6 +19,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { StoredSegment } from '../storage/read-segment.ts';
 import { type ArchiveOptions, openArchiveOf, parseSelection } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
+import { forTerminal } from './for-terminal.ts';
 import { formatBytes } from './format.ts';
 import { ProgressLine, type TransferProgress } from './progress-line.ts';
 import { linePrinter } from './search-output.ts';
@@ -171,7 +172,7 @@ class SearchRun {
     const print = linePrinter(request.query, terminal);
     for await (const batch of this.#limitedHits()) {
       progress.clear();
-      if (options.json) yield batch.bytes;
+      if (options.json) yield forTerminal(batch.bytes);
       else yield Array.from(batch.times, (_, index) => `${print(lineAt(batch, index), true)}\n`).join('');
       // Written by then.
       this.#lastMs = batch.times.at(-1);
@@ -187,7 +188,7 @@ class SearchRun {
     for await (const { line, isHit, beginsGroup } of withContext(this.#limitedHits(), context)) {
       progress.clear();
       const separator = beginsGroup && !isFirst ? `${terminal.style('dim', '--')}\n` : '';
-      yield options.json ? `${line}\n` : `${separator}${print(line, isHit)}\n`;
+      yield options.json ? forTerminal(`${line}\n`) : `${separator}${print(line, isHit)}\n`;
       isFirst = false;
     }
   }

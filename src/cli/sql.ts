@@ -22,9 +22,10 @@ import {
   type SelectionOptions,
 } from './archive-options.ts';
 import { EXIT } from './exit-code.ts';
+import { forTerminal } from './for-terminal.ts';
 import { ProgressLine } from './progress-line.ts';
 import { type RowFormat, resultTable, rowTexts, TABLE_ROWS_MAX } from './sql-output.ts';
-import { type Terminal, table } from './terminal.ts';
+import { type Style, type Terminal, table } from './terminal.ts';
 
 export interface SqlOptions extends ArchiveOptions, SelectionOptions {
   file?: string;
@@ -172,8 +173,9 @@ async function answer(asked: Answer, terminal: Terminal): Promise<void> {
       shown.push(...batch.slice(0, Math.max(0, TABLE_ROWS_MAX - shown.length)));
     }
     const width = output === undefined && process.stdout.isTTY ? process.stdout.columns : NO_TERMINAL_WIDTH;
+    const place = output === undefined ? terminal : { ...terminal, style: unstyled };
     const lines =
-      columns.length === 0 ? '' : `${resultTable(columns, shown, terminal, Math.max(NARROWEST, width))}\n`;
+      columns.length === 0 ? '' : `${resultTable(columns, shown, place, Math.max(NARROWEST, width))}\n`;
     await written([lines], target, signal);
     const left = rows - shown.length;
     say(left > 0 ? `${rowCount(rows)}, ${left} not shown; all of them: --format csv` : rowCount(rows));
@@ -185,7 +187,11 @@ async function answer(asked: Answer, terminal: Terminal): Promise<void> {
       yield batch;
     }
   };
-  await written(rowTexts(columns, counted(), format), target, signal);
+  const printed = async function* () {
+    for await (const part of rowTexts(columns, counted(), format))
+      yield output === undefined ? forTerminal(part) : part;
+  };
+  await written(printed(), target, signal);
   if (output !== undefined) say(`${rowCount(rows)} in ${options.output}`);
 }
 
@@ -200,6 +206,11 @@ async function written(
   } catch (error) {
     if (systemErrorCode(error) !== 'EPIPE') throw error;
   }
+}
+
+/** Nothing of a terminal in a file. */
+function unstyled(_style: Style, text: string): string {
+  return text;
 }
 
 function rowCount(rows: number): string {

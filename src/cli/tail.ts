@@ -8,6 +8,7 @@ import { escapeControl } from '../lib/escape-control.ts';
 import { onSignals } from '../lib/on-signals.ts';
 import { type ChatPaint, chatLine } from './chat-line.ts';
 import { EXIT } from './exit-code.ts';
+import { forTerminal } from './for-terminal.ts';
 import { openConfig } from './open-config.ts';
 import { runningInstance } from './running-instance.ts';
 import { serverSentEvents } from './server-sent-events.ts';
@@ -210,7 +211,7 @@ class Printer {
       const { lines } = JSON.parse(data) as { lines: number };
       this.#terminal.err(`${lines} lines are missing here: they came faster than they were read.`);
     } else if (name === 'message') {
-      this.#terminal.out(this.#isJson ? data : this.#readable(data));
+      this.#terminal.out(this.#isJson ? forTerminal(data) : this.#readable(data));
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain', { signal });
     }
   }

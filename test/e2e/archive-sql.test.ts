@@ -1,5 +1,5 @@
 /** `chatlog sql` over archives in a directory and on S3. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { zstdCompressSync } from 'node:zlib';
 import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,6 +18,7 @@ import { modelLines } from '../support/archive-model.ts';
 import { archiveLines, putDay, putSegment } from '../support/archive-objects.ts';
 import { silentLog } from '../support/recorder-fixture.ts';
 import { type CommandResult, chatlog } from '../support/run-command.ts';
+import { chatlogInTerminal } from '../support/run-in-terminal.ts';
 import { startS3 } from '../support/s3-server.ts';
 import { sampleLines } from '../support/sql-sample.ts';
 import { type TempDir, tempDir } from '../support/temp-dir.ts';
@@ -129,6 +130,25 @@ test('in a pipe it is CSV, for a terminal a table that escapes what terminals ob
   expect(await rows('--file', 'two.sql')).toEqual([{ m: model.length + 1 }]);
   expect((await readdir(directory.path)).sort()).toEqual(['archive', 'out.parquet', 'scratch', 'two.sql']);
   expect((await sql('--schema')).stdout).toMatch(/^COLUMN +TYPE +MEANING\ntimestamp +TIMESTAMP/);
+});
+
+test('a terminal obeys nothing of what was recorded, and a file has nothing of a terminal in it', async () => {
+  const query = "select message || chr(155) || chr(8238) as message from chat where id = 'id-5'";
+  const inTerminal = (...args: string[]) =>
+    chatlogInTerminal(directory.path, 'sql', '--quiet', '--archive', 'archive', ...args);
+  for (const format of ['csv', 'json', 'jsonl', 'table']) {
+    const shown = await inTerminal('--format', format, query);
+    expect(shown, format).toContain('hello 5 \u{1F44B}\\u001b[31m');
+    expect(shown, format).toContain('\\u009b\\u202e');
+    expect(shown, format).not.toMatch(/\u001b\[31m|[\u009b\u202e]/);
+  }
+  await inTerminal('--output', 'report.txt', 'select username, moderator from chat limit 1');
+  const report = await readFile(directory.join('report.txt'), 'utf8');
+  await rm(directory.join('report.txt'));
+  expect(report).toMatch(/^username +moderator\n/);
+  const { stderr } = await sql("select error(message) from chat where id = 'id-5'");
+  expect(stderr).toContain('hello 5 \u{1F44B}\\u001b[31m');
+  expect(stderr).not.toContain('\u001b');
 });
 
 test('a statement reads the chosen files alone and writes none', async () => {

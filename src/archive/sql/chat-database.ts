@@ -4,6 +4,7 @@
  */
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from '@duckdb/node-api';
 import { ChatlogError, errorText } from '../../lib/errors.ts';
+import { escapeControl } from '../../lib/escape-control.ts';
 import type { Selection } from '../selection.ts';
 import { sqlList, sqlText, viewStatements } from './chat-view.ts';
 import { type DuckDb, loadDuckDb } from './duckdb.ts';
@@ -156,10 +157,10 @@ function withoutEnd(sql: string): string[] {
   return [sql, sql.replace(/;\s*$/, ''), sql.replace(/;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/, '')];
 }
 
-/** DuckDB's message, and what to do about it where that can be told. */
+/** DuckDB's message, which may hold what was recorded, and what to do about it where that can be told. */
 export function failure(error: unknown): ChatlogError {
   if (error instanceof ChatlogError) return error;
-  const text = errorText(error).trimEnd();
+  const text = escapeControl(errorText(error).trimEnd(), { keepLines: true });
   return new ChatlogError('sql_failed', text, { cause: error, hint: hintFor(text) });
 }
 
