@@ -1,5 +1,6 @@
 /** `chatlog pull`: gets the archive, or a part of it, into files of one's own. */
 import { readCheckpoint } from '../archive/pull/checkpoint.ts';
+import { lockFile } from '../archive/pull/lock-file.ts';
 import { pullToDirectory, wholeDays } from '../archive/pull/pull-directory.ts';
 import { pullToFile } from '../archive/pull/pull-file.ts';
 import type { PullOptions } from '../archive/pull/pull-options.ts';
@@ -96,6 +97,7 @@ class PullRun {
     const startedMs = performance.now();
     const { options, target, archive, terminal, signal } = this.#run;
     const { store, config } = archive;
+    await using _lock = target.kind === 'file' && !options.dryRun ? await lockFile(target.path) : undefined;
     if (target.kind === 'file' && isTaken(target.path) && !options.force)
       throw new ChatlogError('file_exists', `${target.path} is there already`, {
         hint: 'Choose another file, or overwrite it with --force.',

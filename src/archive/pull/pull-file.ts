@@ -1,6 +1,7 @@
 /**
  * To one file: everything in one order of time. It grows as `FILE.part`; a checkpoint beside it lets the same command go on
- * from there, if the objects that the file was made of are still the same, and else begins anew.
+ * from there, if the objects that the file was made of are still the same, and else begins anew. The caller holds its lock
+ * (`lock-file.ts`).
  */
 
 import { segmentSpan } from '../../storage/segment-span.ts';

@@ -1,10 +1,21 @@
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { modelLines } from '../../../test/support/archive-model.ts';
 import { type ArchivedSegment, archiveLines, putSegment } from '../../../test/support/archive-objects.ts';
 import { indexLines, seededRandom } from '../../../test/support/index-lines.ts';
+import { chatlog } from '../../../test/support/run-command.ts';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
 import { createDirectoryObjectStore } from '../../storage/directory-object-store.ts';
@@ -12,6 +23,7 @@ import { WorkerPool } from '../scan/worker-pool.ts';
 import { EVERYTHING, type Selection } from '../selection.ts';
 import { surveyArchive } from '../survey.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { lockFile } from './lock-file.ts';
 import { pullToDirectory, wholeDays } from './pull-directory.ts';
 import { pullToFile } from './pull-file.ts';
 import type { PullOptions, PullResult } from './pull-options.ts';
@@ -241,6 +253,30 @@ describe('to a file', () => {
     } finally {
       clock.mockRestore();
     }
+  });
+});
+
+describe('of several pulls to one file', () => {
+  const pull = (directory: string, file: string) =>
+    chatlog(directory, 'pull', '--archive', 'archive', '--output', file);
+
+  it('one works, by whatever name it goes, and the others leave everything as it is', async () => {
+    await using it = await archive(11, 50);
+    await symlink(it.directory.path, it.path('link'));
+    await writeFile(it.path('all.jsonl.part'), 'what one has written');
+    await writeFile(it.path('all.jsonl.part.json'), '{}');
+    {
+      await using _one = await lockFile(it.path('all.jsonl'));
+      await expect(lockFile(it.path('link', 'all.jsonl'))).rejects.toMatchObject({ code: 'output_in_use' });
+      const other = await pull(it.directory.path, 'link/all.jsonl');
+      expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('another chatlog pulls to') });
+      expect(await readFile(it.path('all.jsonl.part'), 'utf8')).toBe('what one has written');
+      expect(await readFile(it.path('all.jsonl.part.json'), 'utf8')).toBe('{}');
+    }
+    expect(await pull(it.directory.path, 'all.jsonl')).toMatchObject({ code: 0 });
+    expect(await readFile(it.path('all.jsonl'), 'utf8')).toBe(text(model(it.segments)));
+    expect((await pull(it.directory.path, 'all.jsonl')).stderr).toContain('is there already');
+    expect((await readdir(it.directory.path)).sort()).toEqual(['all.jsonl', 'archive', 'link']);
   });
 });
 
