@@ -4,7 +4,8 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { listSegments } from '../../storage/read-segment.ts';
 import { segmentSpan } from '../../storage/segment-span.ts';
 import { mergedLines } from '../merge/merged-lines.ts';
-import { lineAt } from '../scan/line-batch.ts';
+import { type LineBatch, lineAt } from '../scan/line-batch.ts';
+import { lineTime, parsedLine } from '../scan/line-facts.ts';
 import { Scanner } from '../scan/scanner.ts';
 import type { WorkerPool } from '../scan/worker-pool.ts';
 import { EVERYTHING, type SelectedDay, type Selection } from '../selection.ts';
@@ -91,6 +92,11 @@ export class ContextReader {
     }
   }
 
+  /** Something else is shown after what was shown last. */
+  endGroup(): void {
+    this.#lastChannel = '';
+  }
+
   #remember(name: string, line: Buffer, timeMs: number): void {
     const shown = this.#shown.get(name);
     const text = line.toString('latin1');
@@ -110,8 +116,17 @@ export class ContextReader {
       const hits = new Set<number>();
       const { buffer, byteOffset, length } = batch.bytes;
       this.#search(Buffer.from(buffer, byteOffset, length), (start) => void hits.add(start));
-      for (const [index, timeMs] of batch.times.entries())
-        yield { line: lineAt(batch, index), timeMs, isMatch: hits.has(batch.offsets[index]!) };
+      for (const [index, timeMs] of batch.times.entries()) {
+        const isHit = hits.has(batch.offsets[index]!);
+        const own = isHit ? channelAround(batch, index) : channel;
+        // It stands alone.
+        if (!own) continue;
+        yield {
+          line: lineAt(batch, index),
+          timeMs,
+          isMatch: isHit && channelName(own) === channelName(channel),
+        };
+      }
     }
   }
 
@@ -125,6 +140,25 @@ export class ContextReader {
     const days = Map.groupBy(touched, ({ startMs }) => Math.floor(startMs / DAY_MS) * DAY_MS);
     for (const [dayMs, ofDay] of [...days].sort(([a], [b]) => a - b)) yield { dayMs, segments: ofDay };
   }
+}
+
+/**
+ * Where a hit is found again with what stands around it; undefined where it is not, and stands alone: it does not say its
+ * channel, or is of another time than the hour that its object is of, beyond the hours beside that.
+ */
+export function channelAround({ bytes, offsets, times }: LineBatch, index: number): Channel | undefined {
+  const start = offsets[index]!;
+  const end = offsets[index + 1]! - 1;
+  const { platform, channel } = parsedLine(bytes, start, end) ?? {};
+  if (!isName(platform) || !isName(channel)) return undefined;
+  const hourMs = startOfHour(times[index]!);
+  const ownMs = lineTime(bytes, start, end);
+  const isFar = ownMs < hourMs - HOUR_MS || ownMs >= hourMs + 2 * HOUR_MS;
+  return isFar ? undefined : { platform, channel };
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 export function channelName({ platform, channel }: Channel): string {

@@ -4,11 +4,11 @@
  */
 import type { LineBatch } from '../scan/line-batch.ts';
 import { lineAt } from '../scan/line-batch.ts';
-import { parsedLine } from '../scan/line-facts.ts';
 import {
   type Channel,
   type ContextOptions,
   ContextReader,
+  channelAround,
   channelName,
   HOUR_MS,
   type ShownLine,
@@ -32,10 +32,13 @@ export async function* withContext(
       const hourMs = startOfHour(timeMs);
       // What an hour shows depends on the hits of the next one.
       for (const earlier of pending.before(hourMs - HOUR_MS)) yield* shown(earlier);
-      const event = parsedLine(batch.bytes, batch.offsets[index]!, batch.offsets[index + 1]! - 1);
-      if (typeof event?.platform !== 'string' || typeof event.channel !== 'string')
-        yield { line: lineAt(batch, index), isHit: true, beginsGroup: true };
-      else pending.add(hourMs, event);
+      const channel = channelAround(batch, index);
+      if (channel) {
+        pending.add(hourMs, channel);
+        continue;
+      }
+      reader.endGroup();
+      yield { line: lineAt(batch, index), isHit: true, beginsGroup: true };
     }
   }
   for (const earlier of pending.before(Number.POSITIVE_INFINITY)) yield* shown(earlier);

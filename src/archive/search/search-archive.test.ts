@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { modelLines } from '../../../test/support/archive-model.ts';
-import { archiveLines, putDay } from '../../../test/support/archive-objects.ts';
+import { archiveLines, putDay, putSegment } from '../../../test/support/archive-objects.ts';
 import { indexLines, seededRandom } from '../../../test/support/index-lines.ts';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import type { ChatEvent } from '../../event.ts';
@@ -178,6 +178,35 @@ function wantedAround(lines: readonly string[], isHit: (line: string) => boolean
 }
 
 describe('context', () => {
+  it('has every hit, also lines of another time than their object, or of no channel', async () => {
+    await using directory = await tempDir('search');
+    const store = await createDirectoryObjectStore(directory.path);
+    const line = (hours: number, members: object) =>
+      JSON.stringify({
+        ...{ timestamp: new Date(START_MS + hours * HOUR_MS).toISOString(), channel: 'x' },
+        ...{ message: 'hello', platform: 'irc-a', ...members },
+      });
+    const lines = [
+      line(12, { message: 'before', id: '1' }),
+      line(12.1, { id: '2' }),
+      line(13.5, { id: 'of the next hour' }),
+      line(2, { id: 'long before' }),
+      line(30, { id: 'of the next day' }),
+      line(12.2, { channel: undefined, id: 'of no channel' }),
+      line(12.3, { message: 'after', id: '3' }),
+      line(12.4, { id: '4' }),
+    ];
+    await putSegment(store, { platform: 'irc-a', channel: 'x', startMs: START_MS + 12 * HOUR_MS }, lines);
+    const groups = await shown({ store, model: lines }, 'hello', 1);
+    const hits = groups.filter(({ isHit }) => isHit).map((each) => each.line.toString());
+    expect(hits.sort()).toEqual(lines.filter(says('hello')).sort());
+    for (const { line, isHit, beginsGroup } of groups) {
+      const { id } = eventOf(line.toString());
+      if (['long before', 'of the next day', 'of no channel'].includes(id!))
+        expect({ isHit, beginsGroup }).toEqual({ isHit: true, beginsGroup: true });
+    }
+  });
+
   async function shown(of: World, text: string, lines: number): Promise<ShownLine[]> {
     return searching(of, query(text), async (scanner, selection) => {
       const hits = searchLines(selectedDays(of.store, selection, signal), scanner);
