@@ -163,7 +163,7 @@ async function answer(asked: Answer, terminal: Terminal): Promise<void> {
   }
   const result = await database.query(query);
   const columns = resultColumns(result);
-  const batches = resultRows(result, database.duckdb);
+  const batches = resultRows(result, database.duckdb, format === 'json' || format === 'jsonl');
   const target = output === undefined ? process.stdout : createWriteStream(output);
   let rows = 0;
   if (format === 'table') {

@@ -151,6 +151,17 @@ test('a terminal obeys nothing of what was recorded, and a file has nothing of a
   expect(stderr).not.toContain('\u001b');
 });
 
+test('CSV and tables have the digits that are stored, JSON has members', async () => {
+  const query = `select '{"a": 12345678901234567890, "b": 1.0}'::json as j, 1.10::decimal(30, 20) as d, 1.5 as e, 2::double as f`;
+  expect((await sql('--format', 'csv', query)).stdout).toBe(
+    'j,d,e,f\n"{""a"": 12345678901234567890, ""b"": 1.0}",1.10000000000000000000,1.5,2\n',
+  );
+  expect((await sql('--format', 'table', query)).stdout).toMatch(
+    /\n\{"a": 12345678901234567890, "b": 1\.0\} +1\.10000000000000000000 +1\.5 +2\n$/,
+  );
+  expect(await rows("select '[1]'::json as j, 1.10 as d")).toEqual([{ j: [1], d: 1.1 }]);
+});
+
 test('a statement reads the chosen files alone and writes none', async () => {
   await writeFile(directory.join('secret.csv'), 'a\n1\n');
   const object = directory.join('archive/2026/11/20/twitch/forsen/twitch_forsen_20261120_1000.jsonl.zst');

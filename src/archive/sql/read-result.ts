@@ -20,9 +20,17 @@ export function resultColumns(result: DuckDBResult): ResultColumn[] {
     .map((name, index) => ({ name, isNumber: NUMBERS.test(String(types[index])) }));
 }
 
-/** Throws `sql_failed`. */
-export async function* resultRows(result: DuckDBResult, duckdb: DuckDb): AsyncGenerator<PlainValue[][]> {
-  const columns = result.columnTypes().map((type) => plainOf(type));
+/**
+ * Throws `sql_failed`.
+ * @param isForJson values become members of JSON: what a column holds as JSON is parsed, decimals are numbers. Else both are the
+ * texts that DuckDB has, in which no digit is lost.
+ */
+export async function* resultRows(
+  result: DuckDBResult,
+  duckdb: DuckDb,
+  isForJson: boolean,
+): AsyncGenerator<PlainValue[][]> {
+  const columns = result.columnTypes().map((type) => plainOf(type, isForJson));
   try {
     for await (const rows of result.yieldConvertedRows(duckdb.JsonDuckDBValueConverter))
       yield rows.map((row) => row.map((value, index) => columns[index]!(value as PlainValue)));
@@ -31,9 +39,10 @@ export async function* resultRows(result: DuckDBResult, duckdb: DuckDb): AsyncGe
   }
 }
 
-function plainOf(type: DuckDBType): (value: PlainValue) => PlainValue {
-  if ((type as { alias?: string }).alias === 'JSON') return (value) => parsed(value);
-  return NUMBERS.test(String(type)) ? toNumber : (value) => value;
+function plainOf(type: DuckDBType, isForJson: boolean): (value: PlainValue) => PlainValue {
+  const name = String(type);
+  if (isForJson && (type as { alias?: string }).alias === 'JSON') return parsed;
+  return NUMBERS.test(name) && (isForJson || !name.startsWith('DECIMAL')) ? toNumber : (value) => value;
 }
 
 function toNumber(value: PlainValue): PlainValue {
