@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -149,7 +149,9 @@ async function killUntilComplete(it: Place, ...args: string[]): Promise<{ kills:
     // Ever longer: it ends, however slow the machine is.
     const { isComplete, stderr } = await it.pullAndKill({ maxMs: 2_000 * 1.5 ** kills }, ...args);
     said += stderr;
-    if (isComplete) return { kills, stderr: said };
+    // It may be killed when the file has its name already: then there is nothing to go on with.
+    const isThere = (await stat(it.join(args.at(-1)!)).catch(() => undefined))?.isFile() === true;
+    if (isComplete || isThere) return { kills, stderr: said };
   }
 }
 
