@@ -1,5 +1,5 @@
 /** The configuration file is edited while Chatlog runs: what changes takes effect, and nobody else loses a message. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { Config } from '../../src/config/schema.ts';
@@ -70,10 +70,10 @@ test.concurrent('a broken edit changes nothing and is explained, until it is men
   await using chatlog = await runOnTwitch(server, { directory: directory.path, channels: ['ann'] });
   await joined(chatlog, 'ann');
   const good = await readFile(chatlog.configFile, 'utf8');
-  await writeFile(
-    chatlog.configFile,
-    good.replace('channels:', 'chanels:').replace('- ann', '- ann\n    - bob'),
-  );
+  // At once, as editors do: half a file would be another mistake.
+  const edited = directory.join('edited.yaml');
+  await writeFile(edited, good.replace('channels:', 'chanels:').replace('- ann', '- ann\n    - bob'));
+  await rename(edited, chatlog.configFile);
   const unhealthy = async () => {
     const response = await fetch(`${await chatlog.url()}/health`);
     const body = (await response.json()) as { components: { config: { ok: boolean; detail: string } } };

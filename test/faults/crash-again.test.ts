@@ -4,5 +4,5 @@ import { expectToSurvive } from './crash-expectations.ts';
 
 it('loses and doubles nothing in another forty deaths and disk errors', { timeout: 900_000 }, async () => {
   expect.hasAssertions();
-  await expectToSurvive(25, 25);
+  await expectToSurvive(40, 40);
 });
