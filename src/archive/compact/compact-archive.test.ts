@@ -269,6 +269,27 @@ describe('before anything is removed', () => {
     expect((await it.segments()).map(({ lines }) => lines.length)).toEqual([4]);
   });
 
+  it('the object is looked at again: where it went away meanwhile, everything stays', async () => {
+    await using it = await archive();
+    await twoHours(it.store);
+    const [day] = (
+      await it.compact({
+        tools: {
+          onStep: async (step, key) => {
+            if (step === 'manifest') await it.store.remove(key, never);
+          },
+        },
+      })
+    ).days;
+    expect(day).toMatchObject({ removed: 0, changed: [expect.any(String), expect.any(String)] });
+    expect((await it.segments()).map(({ isDay, lines }) => [isDay, lines.length])).toEqual([
+      [false, 2],
+      [false, 2],
+    ]);
+    await it.compact();
+    expect((await it.segments()).map(({ lines }) => lines.length)).toEqual([4]);
+  });
+
   it('a source is looked at again: one that was rewritten meanwhile stays, for the next run', async () => {
     await using it = await archive();
     await twoHours(it.store);

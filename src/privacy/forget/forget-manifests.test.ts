@@ -1,8 +1,10 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { beforeEach, expect, test } from 'vitest';
+import { compactAll } from '../../../test/support/compact-world.ts';
 import { silentLog } from '../../../test/support/recorder-fixture.ts';
 import { gapLine, putLines, saidLines } from '../../../test/support/stored-lines.ts';
 import { type TempDir, tempDir } from '../../../test/support/temp-dir.ts';
+import { renewManifest } from '../../archive/compact/renew-manifest.ts';
 import { manifestKey } from '../../archive/manifest/manifest-key.ts';
 import { writeManifest } from '../../archive/manifest/write-manifest.ts';
 import { EVERYTHING } from '../../archive/selection.ts';
@@ -82,6 +84,24 @@ async function manifests(): Promise<Map<string, string>> {
     if (key.includes('_manifest-')) texts.set(key, await readFile(directory.join('archive', key), 'utf8'));
   return texts;
 }
+
+test('where compaction takes somebody out who is being forgotten, no manifest names them any more', async () => {
+  await archive();
+  const user = personDigests('twitch', '424242', ['zq_them']);
+  const decision = makeDecision({ kind: 'forget', platform: 'twitch', user, by: 'test' }, NOW_MS);
+  const tools = { store, scratch: directory.path, signal: never };
+  expect([...(await manifests()).values()].join()).toContain('zq_them');
+  const { days } = await compactAll(store, {
+    onMade: (day, made, gone) => renewManifest(day, made, gone, tools),
+    tools: { decisions: async () => [decision] },
+  });
+  expect(days.map(({ outcome }) => outcome)).toEqual(['compacted', 'compacted', 'compacted']);
+  const left = await manifests();
+  expect([...left.values()].join()).not.toContain('zq_them');
+  expect([...left.values()][0]).toContain('kicked by *******');
+  expect([...left.keys()]).not.toContain(manifestKey({ dayMs: DAY_MS, platform: 'twitch' }, 1));
+  expect(await verified()).toEqual([]);
+});
 
 test('manifests say what is left when somebody was forgotten, and older ones that may name them are gone', async () => {
   const keys = await archive();
